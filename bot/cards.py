@@ -76,7 +76,9 @@ class Input:
 
 
 Block = Text | Facts | Steps | Buttons | Choices | Input
-_KINDS: Mapping[str, type[Any]] = {kind.__name__.lower(): kind for kind in (Text, Facts, Steps, Buttons, Choices, Input)}
+_KINDS: Mapping[str, type[Any]] = {
+    kind.__name__.lower(): kind for kind in (Text, Facts, Steps, Buttons, Choices, Input)
+}
 
 
 @dataclass(frozen=True)

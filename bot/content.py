@@ -22,7 +22,10 @@ from bot.errors import ContentError, Fault
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in "str int float bool null timestamp map seq merge value".split()}
+_TAGS = {
+    f"tag:yaml.org,2002:{name}"
+    for name in ["str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value"]
+}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -88,10 +91,20 @@ def parse(file: str, data: bytes, faults: Faults) -> Document | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        faults.add(file, place, f"this is not valid YAML ({error.problem or error})", "check indentation, colons and quotes here")
+        faults.add(
+            file,
+            place,
+            f"this is not valid YAML ({error.problem or error})",
+            "check indentation, colons and quotes here",
+        )
         return None
     except (yaml.YAMLError, RecursionError) as error:
-        faults.add(file, (0, 0), f"this is not valid YAML ({type(error).__name__})", "check for control characters or deep nesting")
+        faults.add(
+            file,
+            (0, 0),
+            f"this is not valid YAML ({type(error).__name__})",
+            "check for control characters or deep nesting",
+        )
         return None
     if node is None:
         faults.add(file, (1, 1), "the file is empty", "fill it or delete it")
@@ -224,7 +237,7 @@ class Shelf:
     def stamp(self, *names: str) -> tuple[tuple[str, int, int], ...]:
         """What changes when an overlay or packaged file under these folders or files changes (mtime in ns, size)."""
         roots = [Path(str(self.packaged))] + ([self.overlay] if self.overlay else [])
-        seen = []
+        seen: list[tuple[str, int, int]] = []
         for root in roots:
             for name in names:
                 base = root / name

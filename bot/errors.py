@@ -1,17 +1,17 @@
 """Every error Secdesk raises on purpose.
 
-    SecdeskError
-    ├── ConfigError           a setting, key or file is missing or wrong; says which and how to mend it
-    │   └── NewerDatabase     the database was written by a newer version
-    ├── ContentError          YAML content has faults; carries all of them
-    ├── Refused               the person may not do this (text is shown to them)
-    ├── Conflict              somebody else was first (text is shown to them)
-    ├── NotFound              the thing named does not exist, or not for this person
-    ├── TooLarge              an upload or message is over its cap
-    ├── StoreUnavailable      the database cannot be read or written right now
-    └── ChannelError          a chat platform did not take a message
-        ├── RetryLater        try again after `seconds`
-        └── Unreachable       this person cannot be reached there; trying again will not help
+SecdeskError
+├── ConfigError           a setting, key or file is missing or wrong; says which and how to mend it
+│   └── NewerDatabase     the database was written by a newer version
+├── ContentError          YAML content has faults; carries all of them
+├── Refused               the person may not do this (text is shown to them)
+├── Conflict              somebody else was first (text is shown to them)
+├── NotFound              the thing named does not exist, or not for this person
+├── TooLarge              an upload or message is over its cap
+├── StoreUnavailable      the database cannot be read or written right now
+└── ChannelError          a chat platform did not take a message
+    ├── RetryLater        try again after `seconds`
+    └── Unreachable       this person cannot be reached there; trying again will not help
 """
 
 from __future__ import annotations
