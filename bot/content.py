@@ -146,7 +146,7 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
-        return _scalar(node.value) if node.style is None else node.value
+        return node.value if node.style else _scalar(node.value)  # style is "" in C, None in Python
 
     def _mapping(self, node: Any, path: PathTuple) -> dict[str, Any]:
         result: dict[str, Any] = {}

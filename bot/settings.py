@@ -39,12 +39,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("port", "server.port", 8765, "port to listen on"),
     Setting("public_url", "server.public_url", "", "address people reach it at, if it is behind a proxy"),
     Setting("data", "storage.data", "secdesk-data", "folder for databases, keys and caches"),
-    Setting("database", "storage.database", "", "postgresql://… for many replicas; empty: SQLite in the data folder", True),
+    Setting(
+        "database", "storage.database", "", "postgresql://… for many replicas; empty: SQLite in the data folder", True
+    ),
     Setting("knowledge", "knowledge.folder", "knowledge", "your own knowledge, laid over the one that ships"),
     Setting("channels", "channels.use", ("web",), "chat channels that are on"),
-    Setting("authserv_id", "mail.authserv_id", "", "name of your gateway in Authentication-Results; empty: none is trusted"),
+    Setting(
+        "authserv_id", "mail.authserv_id", "", "name of your gateway in Authentication-Results; empty: none is trusted"
+    ),
     Setting("ticket_prefix", "desk.ticket_prefix", "SEC", "letters in front of ticket numbers"),
-    Setting("issuer", "signin.issuer", "", "OpenID Connect provider for the console; setting it ends the local web chat"),
+    Setting(
+        "issuer", "signin.issuer", "", "OpenID Connect provider for the console; setting it ends the local web chat"
+    ),
     Setting("key", "", "", "master key, instead of the key file in the data folder", True),
     Setting("workers", "server.workers", 16, "threads that handle messages"),
     Setting("log_level", "server.log_level", "info", "debug, info, warning or error"),
@@ -125,7 +131,9 @@ def _from_file(path: Path) -> dict[str, Any]:
                 known = ", ".join(sorted(_BY_KEY))
                 raise ConfigError(f'{path}: "{section}.{name}" is not a setting; the settings are {known}')
             if setting.secret and urlsplit(str(value)).password:
-                raise ConfigError(f"{path}: {section}.{name} holds a password; set {setting.env} or {setting.env}_FILE instead")
+                raise ConfigError(
+                    f"{path}: {section}.{name} holds a password; set {setting.env} or {setting.env}_FILE instead"
+                )
             values[setting.name] = _typed(setting, value, str(path))
     return values
 

@@ -1,0 +1,123 @@
+"""The person's side of the help desk: asking for a person, answering in the chat, seeing one's tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bot.cards import Button, Buttons, Card, Facts, Text
+from bot.errors import NotFound
+from bot.helpdesk.tickets import Ticket, Tickets
+from bot.model import Person
+from bot.organisation import Words
+from bot.turn import CoreStore, Effect, TicketRequest, Turn, Work, place_key
+
+CONVERSATION_LINES = 20
+
+
+class Relay:
+    """Responder of the help desk (action ids `tickets.*`)."""
+
+    prefix = "tickets"
+
+    def __init__(self, tickets: Tickets, store: CoreStore, words: Callable[[], Words]) -> None:
+        self._tickets, self._store, self._words = tickets, store, words
+
+    def respond(self, turn: Turn) -> Effect | None:
+        """Buttons of this pillar, and text typed while talking with the desk."""
+        if turn.action is None:
+            if turn.dialogue and turn.dialogue.kind == "tickets.talk" and turn.text and not turn.files:
+                number = turn.dialogue.state["ticket"]
+                return lambda work: self._said(work, turn, number, turn.text)
+            return None
+        verb, value = turn.action.id.partition(".")[2], turn.action.value
+        match verb:
+            case "person":
+                return lambda work: self.person(work, turn, value)
+            case "say":
+                text = turn.action.form.get("text", "").strip() or turn.text
+                return lambda work: self._said(work, turn, value, text)
+            case "leave":
+                return lambda work: self._leave(work, turn)
+            case "reopen":
+                return lambda work: self._reopen(work, turn, value)
+            case "mine":
+                mine = self._tickets.of_person(turn.person.key)
+                return lambda _work: self._list(turn, mine)
+        return None
+
+    def person(self, work: Work, turn: Turn, subject: str = "") -> Card:
+        """Open a ticket with the conversation so far, and listen for more."""
+        person = turn.person
+        talk = self._store.conversation(person.key, place_key(turn.place), CONVERSATION_LINES) if person.key else []
+        asked = [row["text"] for row in talk if row["direction"] == "in"]
+        subject = subject or turn.text or (asked[-1] if asked else self._words().say("en", "ticket.no_subject"))
+        request = TicketRequest(person.key, turn.place, "person", subject, subject, "S1", join=f"person:{person.key}")
+        ref = self._tickets.open(work, request)
+        if talk:
+            lines = "\n".join(("> " if row["direction"] == "in" else "< ") + row["text"] for row in talk)
+            self._tickets.log(work, ref.number, person.key, "conversation", lines)
+        work.dialogue(person.key, turn.place, "tickets.talk", {"ticket": ref.number})
+        return self._opened(turn, ref.number)
+
+    def _opened(self, turn: Turn, number: str) -> Card:
+        words, lang = self._words(), turn.lang
+        target = self._tickets.promise("S1", turn.at)
+        by = local_time(target, turn.person, turn.at)
+        return Card(
+            words.say(lang, "person.title", number=number),
+            (
+                Text(words.say(lang, "person.body", by=by)),
+                Text(words.say(lang, "person.more", helpdesk_phone=turn.values.get("helpdesk_phone", "")), "muted"),
+                Buttons(
+                    (self._leave_button(lang, number), Button(words.say(lang, "button.my_tickets"), "tickets.mine"))
+                ),
+            ),
+            "done",
+            lang=lang,
+        )
+
+    def _said(self, work: Work, turn: Turn, number: str, text: str) -> Card:
+        words, lang = self._words(), turn.lang
+        if not text:
+            return Card("", (Text(words.say(lang, "ticket.empty")),), lang=lang)
+        self._tickets.said(work, number, turn.person, text)
+        work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": number})
+        buttons = Buttons((self._leave_button(lang, number),))
+        return Card("", (Text(words.say(lang, "ticket.added", number=number)), buttons), "done", lang=lang)
+
+    def _leave(self, work: Work, turn: Turn) -> Card:
+        work.end_dialogue(turn.person.key, turn.place)
+        return Card("", (Text(self._words().say(turn.lang, "ticket.left")),), lang=turn.lang)
+
+    def _reopen(self, work: Work, turn: Turn, number: str) -> Card:
+        if self._tickets.get(number).requester != turn.person.key:
+            raise NotFound(number)
+        self._tickets.reopen(work, number, turn.person)
+        work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": number})
+        words = self._words()
+        return Card("", (Text(words.say(turn.lang, "ticket.reopened_by_you", number=number)),), "done", lang=turn.lang)
+
+    def _list(self, turn: Turn, mine: list[Ticket]) -> Card:
+        words, lang = self._words(), turn.lang
+        if not mine:
+            return Card("", (Text(words.say(lang, "ticket.none")),), lang=lang)
+        facts = tuple((t.number, f"{words.say(lang, 'state.' + t.state)} · {t.subject}") for t in mine)
+        return Card(words.say(lang, "ticket.mine"), (Facts(facts),), lang=lang)
+
+    def _leave_button(self, lang: str, number: str) -> Button:
+        return Button(self._words().say(lang, "button.leave_ticket"), "tickets.leave", number)
+
+
+def local_time(moment: float, person: Person, now: float) -> str:
+    """A time as the person reads it: `14:30`, with the date when it is not today."""
+    try:
+        zone = ZoneInfo(person.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    then, today = (
+        datetime.fromtimestamp(moment, UTC).astimezone(zone),
+        datetime.fromtimestamp(now, UTC).astimezone(zone),
+    )
+    return then.strftime("%H:%M") if then.date() == today.date() else then.strftime("%d %b, %H:%M")
