@@ -1,0 +1,178 @@
+"""`Db` on SQLite: one file, a connection a thread, write-ahead log, every commit synced to the disk."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from sqlite_utils import Database
+
+from adapters.stores.sqltext import plain
+from bot.errors import ConfigError, Conflict, StoreUnavailable
+from bot.ports import Row, Tx
+
+OLDEST = (3, 35, 0)  # the first SQLite with RETURNING
+WAITS = 5.0  # seconds for another writer's transaction to end
+
+# Result codes (sqlite.org/rescode.html) that mean "not now", and what to tell the operator.
+_UNAVAILABLE = {
+    sqlite3.SQLITE_PERM: "may not be opened by this user",
+    sqlite3.SQLITE_BUSY: "is locked by another process",
+    sqlite3.SQLITE_LOCKED: "is locked by another connection",
+    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_IOERR: "cannot be read or written (the disk reports an error)",
+    sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a backup",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: does its folder exist, and may this user write there?",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database",
+}
+_TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+
+
+class SqliteDb:
+    """`Db` on the file at `path`, which is made with mode 0600.
+
+    `synchronous=FULL`: a platform's event is acknowledged after our commit and never sent again, so a commit must
+    survive a power cut; with NORMAL the last ones of a write-ahead log may not. Raises `ConfigError` where the file
+    system cannot keep such a log, `StoreUnavailable` where the file cannot be opened.
+    """
+
+    dialect: Literal["sqlite", "postgresql"] = "sqlite"
+
+    def __init__(self, path: Path, *, waits: float = WAITS) -> None:
+        self.path = path
+        self._waits = waits
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._opened: list[tuple[threading.Thread, Database]] = []
+        self._closed = False
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old: Secdesk needs 3.35 or newer")
+        _private_file(path)
+        self._database()
+
+    @contextmanager
+    def tx(self) -> Iterator[Tx]:
+        if self._inside():
+            raise RuntimeError("a transaction is open in this thread: pass its Tx on, transactions don't nest")
+        database = self._database()
+        with self._clear_errors():
+            database.conn.execute("BEGIN IMMEDIATE")
+        self._local.inside = True
+        try:
+            yield _SqliteTx(self, database)
+            with self._clear_errors():
+                database.conn.execute("COMMIT")
+        finally:
+            self._local.inside = False
+            if database.conn.in_transaction:
+                with suppress(sqlite3.Error):  # what went wrong is already on its way up
+                    database.conn.execute("ROLLBACK")
+
+    def query(self, sql: str, **params: object) -> list[Row]:
+        if self._inside():
+            raise RuntimeError("a transaction is open in this thread: read through its Tx")
+        return self._query(self._database(), sql, params)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            opened, self._opened = self._opened, []
+        for _, database in opened:
+            with suppress(sqlite3.Error):
+                database.close()
+
+    def _inside(self) -> bool:
+        return bool(getattr(self._local, "inside", False))
+
+    def _query(self, database: Database, sql: str, params: dict[str, object]) -> list[Row]:
+        values = plain(params)
+        with self._clear_errors():
+            return list(database.query(sql, values))
+
+    def _execute(self, database: Database, sql: str, params: dict[str, object]) -> int:
+        values = plain(params)
+        with self._clear_errors():
+            cursor = database.execute(sql, values)
+            if cursor.description is not None:  # a statement with RETURNING is not done until it is read
+                return len(cursor.fetchall())
+            return max(0, cursor.rowcount)
+
+    def _database(self) -> Database:
+        """This thread's connection."""
+        if self._closed:
+            raise StoreUnavailable(f"The database {self.path} has been closed")
+        known: Database | None = getattr(self._local, "database", None)
+        if known is None:
+            known = self._connect()
+            self._local.database = known
+        return known
+
+    def _connect(self) -> Database:
+        with self._clear_errors():
+            connection = sqlite3.connect(
+                self.path, timeout=self._waits, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare(connection)
+                database = Database(connection, execute_plugins=False)
+            except BaseException:
+                connection.close()
+                raise
+        with self._lock:
+            gone = [entry for entry in self._opened if not entry[0].is_alive()]
+            self._opened = [entry for entry in self._opened if entry[0].is_alive()]
+            self._opened.append((threading.current_thread(), database))
+        for _, left in gone:
+            left.close()
+        return database
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise ConfigError(f"{self.path} is on a file system without shared memory: put it on a local disk")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code in _TAKEN:  # the message would name the column, never the value; the value stays out of it
+                raise Conflict("Somebody else was first.") from None
+            reason = _UNAVAILABLE.get(code & 0xFF)
+            if reason is None:
+                raise
+            raise StoreUnavailable(f"The database {self.path} {reason}") from error
+
+
+class _SqliteTx:
+    """The open transaction of one thread."""
+
+    def __init__(self, db: SqliteDb, database: Database) -> None:
+        self._db = db
+        self._database = database
+
+    def execute(self, sql: str, **params: object) -> int:
+        return self._db._execute(self._database, sql, params)
+
+    def query(self, sql: str, **params: object) -> list[Row]:
+        return self._db._query(self._database, sql, params)
+
+
+def _private_file(path: Path) -> None:
+    """Make the file (and its folder) readable by its owner only. SQLite gives its log the same mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"The database {path} cannot be opened: {error.strerror}") from error
+    with suppress(OSError):  # not our file, or a file system without modes
+        path.chmod(0o600)
