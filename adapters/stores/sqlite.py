@@ -115,9 +115,7 @@ class SqliteDb:
 
     def _connect(self) -> Database:
         with self._clear_errors():
-            connection = sqlite3.connect(
-                self.path, timeout=self._waits, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(self.path, timeout=self._waits, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(connection)
                 database = Database(connection, execute_plugins=False)
