@@ -1,0 +1,117 @@
+"""The directory in a file: `people.yaml` in your knowledge folder, else the sample organisation's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from pydantic import Field
+
+from bot.content import Faults, Shape, Shelf, parse, read
+from bot.model import Person
+
+
+class PersonLine(Shape):
+    """One person. `roles` holds roles and tags of roles.yaml."""
+
+    id: str = Field(min_length=1, max_length=120)
+    name: str = Field(min_length=1)
+    email: str = ""
+    roles: list[str]
+    entity: str = ""
+    language: str = ""
+    timezone: str = ""
+    phone: str = ""
+
+
+class PeopleFile(Shape):
+    """`people.yaml`."""
+
+    schema_: str = Field(alias="schema", pattern="^people/1$")
+    sample: bool = False
+    people: list[PersonLine]
+
+
+def load_people(
+    shelf: Shelf, roles: Collection[str], entities: Collection[str], language: str, timezone: str
+) -> tuple[Person, ...]:
+    """Everybody in people.yaml. Raises `ContentError` with every fault."""
+    faults = Faults()
+    found = shelf.file("people.yaml")
+    if found is None:
+        faults.add("people.yaml", (0, 0), "the file is missing", "run `secdesk init` or restore it")
+        faults.check()
+        return ()
+    document = parse(found[0], found[1], faults)
+    file = read(PeopleFile, document, faults) if document else None
+    faults.check()
+    assert file is not None and document is not None  # noqa: S101 (check() has raised otherwise)
+    zones, seen = available_timezones(), set[str]()
+    for i, line in enumerate(file.people):
+        for name in (line.id, line.email):
+            if name and name.casefold() in seen:
+                faults.add(
+                    document.file, document.place("people", i), f'"{name}" stands here twice', "keep one of them"
+                )
+            seen.add(name.casefold())
+        for role in line.roles:
+            if role not in roles:
+                place = document.place("people", i, "roles")
+                faults.add(document.file, place, f'"{role}" is not in roles.yaml', "correct it or add the role")
+        if line.entity and line.entity not in entities:
+            place = document.place("people", i, "entity")
+            faults.add(document.file, place, f'"{line.entity}" is not an entity of org.yaml', "correct it or add it")
+        if line.timezone and line.timezone not in zones:
+            place = document.place("people", i, "timezone")
+            faults.add(document.file, place, f'"{line.timezone}" is not a time zone', "write one like Europe/Berlin")
+    faults.check()
+    return tuple(
+        Person(
+            id=line.id, name=line.name, email=line.email, roles=frozenset(line.roles), entity=line.entity,
+            language=line.language or language, timezone=line.timezone or timezone, phone=line.phone,
+        )
+        for line in file.people
+    )  # fmt: skip
+
+
+class FileDirectory:
+    """Implements `bot.ports.Directory` over a loader that is watched for edits."""
+
+    def __init__(self, overlay: Path | None) -> None:
+        self._overlay = overlay
+        self._people: tuple[Person, ...] = ()
+        self._by_name: dict[str, Person] = {}
+
+    def replace(self, people: Iterable[Person]) -> None:
+        """Take a newly loaded list."""
+        self._people = tuple(people)
+        self._by_name = {
+            name.casefold(): person for person in self._people for name in (person.id, person.email) if name
+        }
+
+    def find(self, who: str) -> Person | None:
+        return self._by_name.get(who.strip().casefold())
+
+    def people(self) -> Iterable[Person]:
+        return self._people
+
+    def forget(self, who: str) -> str:
+        """Take the person's block out of the overlay's people.yaml, comments kept; the packaged sample is not ours to write."""
+        person, path = self.find(who), (self._overlay / "people.yaml" if self._overlay else None)
+        if person is None:
+            return ""
+        if path is None or not path.is_file():
+            return f"{person.id} is still listed in the packaged sample people.yaml; put your own file in place"
+        from ruamel.yaml import YAML  # noqa: PLC0415 (only here; slow to import)
+
+        yaml = YAML()
+        yaml.preserve_quotes = True
+        data = yaml.load(path.read_text("utf-8"))
+        data["people"] = [line for line in data["people"] if line["id"] != person.id]
+        partial = path.with_suffix(".part")
+        with partial.open("w", encoding="utf-8") as file:
+            yaml.dump(data, file)
+        partial.replace(path)
+        self.replace(other for other in self._people if other.id != person.id)
+        return ""
