@@ -230,6 +230,10 @@ class Escalation(Protocol):
 
     def raise_severity(self, work: Work, number: str, severity: Severity) -> None: ...
 
+    def page(self, work: Work, number: str, summary: str) -> None:
+        """Call the person on duty about a ticket."""
+        ...
+
 
 # Domain events ------------------------------------------------------------------------------------------------------
 

@@ -86,6 +86,15 @@ class Answers:
         self._knowledge, self._organisation, self._escalation = knowledge, organisation, escalation
         self._store, self._confirmer, self._promise = store, confirmer, promise
 
+    def just_asking(self, turn: Turn, entry: str) -> Effect:
+        """The article itself, for somebody who said that nothing has happened."""
+        considered = self.consider(turn.text, turn.person)
+        entry = entry or considered.entry
+        if entry in self._visible(self._knowledge(), turn.person):
+            found = self._entry(entry, turn.person)
+            return lambda work: self._show(work, turn, found, considered.confidence)
+        return lambda work: self._answer(work, turn, considered)
+
     # reading
 
     def consider(self, text: str, person: Person) -> Considered:

@@ -1,0 +1,63 @@
+# Secdesk. `make run` and `make test` set themselves up; nothing needs root, Docker or a server.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8765
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check e2e bench lock format clean help
+.DEFAULT_GOAL := help
+
+help:  ## what there is to make
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Secdesk needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (on Debian: the package python3-venv)"; exit 1; }
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements.txt pyproject.toml
+	@echo "Setting up (once) ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q bot adapters || true
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	@echo "Setting up the tests (once) ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.run  ## start Secdesk with a sample organisation, a web chat and the console
+	@SECDESK_DATA=$${SECDESK_DATA:-.secdesk} SECDESK_PORT=$${SECDESK_PORT:-$(PORT)} $(BIN)/secdesk serve
+
+test: $(VENV)/.dev  ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## style, types, layers, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/secdesk lint
+
+e2e: $(VENV)/.dev  ## the web chat and the console in a real browser
+	tests/e2e/run
+
+bench: $(VENV)/.dev  ## measurements, never in CI
+	$(BIN)/python -m tests.bench
+
+lock:  ## write both lock files anew (needs uv in the environment)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate pyproject.toml --group build -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+
+format: $(VENV)/.dev  ## tidy the code
+	$(BIN)/ruff check --fix -q .
+	$(BIN)/ruff format -q .
+
+clean:  ## remove the environment and the local data
+	rm -rf $(VENV) .secdesk

@@ -1,0 +1,334 @@
+"""The one composition root: `build(settings)` makes an `App`, the only place that names adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from adapters.channels.web import WebChannel, web_place
+from adapters.pagers.log import LogPager
+from adapters.stores.audit import SqlAuditStore
+from adapters.stores.core import SqlCoreStore, SqlIdentityStore
+from adapters.stores.forget import SqlForgetStore
+from adapters.stores.learning import SqlLearningStore
+from adapters.stores.open import open_db
+from adapters.stores.questions import SqlQuestionStore
+from adapters.stores.reports import SqlReportStore
+from adapters.stores.tickets import SqlTicketStore
+from adapters.stores.webchat import SqlWebStore
+from adapters.vault import KeyVault, open_vault
+from bot.answering import emergency_flow
+from bot.answering.answers import Answers, secret_notice
+from bot.answering.emergency_flow import EmergencyDoor
+from bot.answering.redaction import redact
+from bot.audit import AuditLog, AuditReport
+from bot.cards import Card, as_text
+from bot.contents import Contents, load_contents
+from bot.delivery import Deliverer, Sweeper
+from bot.desk import Desk
+from bot.desk import Parts as DeskParts
+from bot.errors import ConfigError, NotFound, StoreUnavailable
+from bot.forget import Forgotten, forget
+from bot.helpdesk.oncall import OnCall
+from bot.helpdesk.relay import Relay, local_time
+from bot.helpdesk.tickets import Tickets
+from bot.learning.nudges import Nudges
+from bot.model import Action, Message, Outcome, Person, Place, Reply
+from bot.organisation import Organisation
+from bot.people import Identities
+from bot.ports import Channel, Clock, Db, Jobs, Pager, Payload
+from bot.reporting import reports as reporting
+from bot.reporting.sandbox import Sandbox
+from bot.settings import Settings
+from bot.spool import Spool
+from bot.turn import EmergencyRaised, QuestionAsked, VerdictGiven, Work, place_from, place_key
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+GUEST = "guest@outside.example"
+
+
+class SystemClock:
+    """`Clock` on the machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `ask` found: the outcome, and the card that would be sent."""
+
+    outcome: Outcome
+    entry: str
+    suggestions: tuple[str, ...]
+    confidence: float
+    card: Card
+
+
+@dataclass
+class App:
+    """Secdesk, put together. `close()` gives everything back."""
+
+    settings: Settings
+    clock: Clock
+    db: Db
+    vault: KeyVault
+    contents: Contents
+    core: SqlCoreStore
+    identities: Identities
+    audit: AuditLog
+    desk: Desk
+    answers: Answers
+    tickets: Tickets
+    oncall: OnCall
+    reports: reporting.Reports
+    report_store: SqlReportStore
+    nudges: Nudges
+    deliverer: Deliverer
+    channels: Mapping[str, Channel]
+    spool: Spool
+    listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
+    sandbox: Sandbox
+    bridge: LoopBridge
+    sweeper: Sweeper | None = None
+    stop: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def directory(self) -> Any:
+        return self.contents.directory
+
+    def organisation(self) -> Organisation:
+        return self.contents.organisation.current
+
+    # what edges and the command line use
+
+    def person(self, who: str) -> Person:
+        """A directory person by id or address; "" is a guest. Raises `NotFound`."""
+        if not who:
+            return Person(GUEST, "Guest", GUEST, language=self.organisation().file.language, known=False)
+        person = self.identities.find(who)
+        if person is None:
+            raise NotFound(f"{who} is not in people.yaml; see `secdesk people list`")
+        return person
+
+    def web_place(self, person: Person) -> Place:
+        """Where this person is in the local web chat."""
+        return web_place(self.vault, person.id)
+
+    def work(self, change: Callable[[Work], T]) -> T:
+        """Run a change in one transaction and wake the sweeper after the commit."""
+        with self.db.tx() as tx:
+            result = change(Work(tx, self.clock.now(), self.core, self.audit, self.listeners))
+        self.wake()
+        return result
+
+    def wake(self) -> None:
+        """Have the outbox looked at now."""
+        if self.sweeper:
+            self.sweeper.wake()
+
+    def ask(self, question: str, person: Person) -> Asked:
+        """What a person would get for a question, with nothing written and nobody called."""
+        gate, values = self.contents.gate.current, self.organisation().values(person.entity)
+        clean = redact(question).text
+        seen = gate.look(question)
+        if seen.level == "fire":
+            return Asked(Outcome.EMERGENCY, "", (), 1.0, gate.card(seen.kind, seen.lang, values, ""))
+        if seen.level == "confirm":
+            return Asked(Outcome.CONFIRM, "", (), 1.0, gate.confirm_card(seen.kind, seen.lang, values))
+        found = self.answers.consider(clean, person)
+        if found.outcome is Outcome.ANSWER:
+            card = self.answers.card(found.entry, person, self.clock.now())
+        elif found.outcome is Outcome.CONFIRM:
+            kind = self.contents.knowledge.current.library.entries[found.entry].emergency or "incident"
+            card = gate.confirm_card(kind, person.language, values)
+        elif found.outcome is Outcome.SUGGEST:
+            card = self.answers.suggestions(found.suggestions, person.language, clean)
+        else:
+            card = self.answers.person_card(person, self.clock.now(), "")
+        return Asked(found.outcome, found.entry, found.suggestions, found.confidence, card)
+
+    def examine_now(self, data: bytes) -> dict[str, Any] | None:
+        """Examine a stored report in this process instead of waiting for the engine. None if it was not taken."""
+        sha256 = reporting.sha256_of(data)
+        if self.report_store.mail(sha256) is None:
+            return None
+        self.reports.analyse({"sha256": sha256})
+        self.core.done(f"analyse:{sha256}")
+        row = self.report_store.mail(sha256)
+        assert row is not None  # noqa: S101
+        verdict = reporting.verdict_from(row["verdict"])
+        values, lang = self.organisation().values(), self.organisation().file.language
+        card = self.reports.verdict_card(verdict, row["ticket"], lang, values)
+        signs = [finding.sign for finding in verdict.signs]
+        return {"ticket": row["ticket"], "verdict": verdict.kind.value, "confidence": round(verdict.confidence, 3),
+                "signs": signs, "unchecked": list(verdict.unchecked), "text": as_text(card)}  # fmt: skip
+
+    def forget(self, who: str) -> Forgotten:
+        """Forget a person everywhere but in the chain of pseudonyms."""
+        return forget(
+            who, db=self.db, store=SqlForgetStore(), identities=self.identities, directory=self.directory,
+            auditor=self.audit, clock=self.clock, conversation=self.web_place(Person(who, "")).conversation,
+        )  # fmt: skip
+
+    def verify_audit(self) -> AuditReport:
+        """Walk the whole chain."""
+        return self.audit.verify(self.db, self.settings.data / "audit.anchors")
+
+    def replay_spool(self) -> int:
+        """Turn spooled emergencies into tickets; the number."""
+
+        def one(record: dict[str, Any]) -> None:
+            person = self.identities.find(record["person"]) or Person(record["person"], record["name"], known=False)
+            action = Action("emergency.start", record["kind"], {"text": record["text"]})
+            message = Message(record["key"], person, place_from(record["place"]), record["text"], action, at=record["at"])
+            reply = self.desk.handle(message)
+            if not reply.delivery:
+                raise StoreUnavailable("the database still cannot be written")
+
+        return self.spool.replay(one)
+
+    def handlers(self) -> dict[str, Callable[[Payload], None]]:
+        """Job kinds and what runs them."""
+        return {
+            "delivery.send": lambda payload: _ignore(self.deliverer.send(payload["delivery"])),
+            "reporting.analyse": lambda payload: self._finish(f"analyse:{payload['sha256']}", self.reports.analyse, payload),
+            "oncall.page": lambda payload: self._finish(payload["page"], self.oncall.run, payload),
+            "learning.send": lambda _payload: _ignore(self.nudges.send_due(self.clock.now())),
+        }
+
+    def _finish(self, key: str, job: Callable[[Payload], None], payload: Payload) -> None:
+        job(payload)
+        self.core.done(key)
+
+    def close(self) -> None:
+        """Stop what runs and close what is open."""
+        for step in self.stop:
+            step()
+        self.sandbox.close()
+        self.bridge.close()
+        self.db.close()
+
+
+class LoopBridge:
+    """`bot.delivery.Bridge`: coroutines of channels run on the edge's loop, or on one of our own when there is none."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def use(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The server's loop, once it runs."""
+        self._loop = loop
+
+    def __call__(self, work: Awaitable[T], timeout: float) -> T:
+        with self._lock:
+            if self._loop is None or self._loop.is_closed():
+                self._loop = asyncio.new_event_loop()
+                self._own = threading.Thread(target=self._loop.run_forever, name="channels", daemon=True)
+                self._own.start()
+
+        async def wait() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(timeout)
+
+    def close(self) -> None:
+        if self._own and self._loop:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._own.join(timeout=5)
+
+
+class NoJobs:
+    """`Jobs` of a process without an engine (the command line): rows stay in the outbox for `serve`."""
+
+    def submit(self, kind: str, key: str, payload: Payload, *, delay: float = 0.0) -> None:
+        raise StoreUnavailable("no job engine in this process")
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    db: Db | None = None,
+    pagers: Sequence[Pager] | None = None,
+    channels: Mapping[str, Channel] | None = None,
+    count: Callable[[str], None] = lambda _outcome: None,
+) -> App:
+    """Everything wired, nothing started. Raises `ConfigError`, `ContentError`, `StoreUnavailable` with clear words."""
+    clock = clock or SystemClock()
+    contents = load_contents(settings.overlay, settings.data / "cache", lambda: _today(clock))
+    vault = open_vault(settings.key, settings.data)
+    db = db or open_db(settings.database, settings.data)
+    vault.check(db)
+    org = lambda: contents.organisation.current  # noqa: E731
+    words = lambda: org().words  # noqa: E731
+    core, web, tickets_sql = SqlCoreStore(db), SqlWebStore(db), SqlTicketStore(db)
+    audit = AuditLog(vault, SqlAuditStore())
+    identities = Identities(db, SqlIdentityStore(db), vault, contents.directory)
+    channels = dict(channels or {"web": WebChannel(web, clock)})
+    refuse_samples(settings, org(), channels)
+    bridge, sandbox = LoopBridge(), Sandbox()
+    deliverer = Deliverer(core, channels, clock, bridge)
+    link = lambda number: f"{settings.url}/console/tickets/{number}"  # noqa: E731
+    oncall = OnCall(db, tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
+    tickets = Tickets(
+        tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix
+    )
+    relay = Relay(tickets, core, words)
+    holder: list[App] = []
+    wake = lambda: holder[0].wake() if holder else None  # noqa: E731
+    spool = Spool(
+        settings.data / "spool", lambda data: vault.seal("spool", data), lambda data: vault.unseal("spool", data)
+    )
+    door = EmergencyDoor(
+        emergency_flow.Parts(
+            gate=lambda: contents.gate.current, organisation=org, escalation=tickets,
+            redact=lambda text: redact(text).text, call=oncall.call, spool=spool,
+            on_duty=lambda at: bool((rota := contents.rota.current) and rota.on_duty(at)),
+        ),
+        lambda: answers,
+    )  # fmt: skip
+    answers = Answers(
+        lambda: contents.knowledge.current, org, tickets, SqlQuestionStore(db), door,
+        lambda person, at: local_time(tickets.promise("S1", at), person, at),
+    )  # fmt: skip
+    nudges = Nudges(
+        lessons=lambda: contents.lessons.current, organisation=org, directory=identities, store=SqlLearningStore(db),
+        clock=clock, place_of=lambda key: _place_of(core, identities, vault, settings, key),
+    )  # fmt: skip
+    listeners: dict[type, tuple[Callable[[Work, Any], None], ...]] = {
+        VerdictGiven: (nudges.on_verdict,), QuestionAsked: (nudges.on_question,), EmergencyRaised: (nudges.on_emergency,),
+    }  # fmt: skip
+    report_store = SqlReportStore(db)
+    reports = reporting.Reports(
+        reporting.Parts(
+            db=db, store=report_store, core=core, auditor=audit, vault=vault, identities=identities, escalation=tickets,
+            organisation=org, clock=clock, admit=reporting.admit,
+            examine=lambda data, name: examine(sandbox, contents, settings, data, name), listeners=listeners,
+            committed=wake,
+        )
+    )  # fmt: skip
+    desk = Desk(
+        DeskParts(
+            db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
+            redact=redact, notice=secret_notice(org), responders=(reports, relay, nudges, answers), listeners=listeners,
+            committed=wake, count=count,
+        )
+    )  # fmt: skip
+    app = App(
+        settings, clock, db, vault, contents, core, identities, audit, desk, answers, tickets, oncall, reports,
+        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge,
+    )  # fmt: skip
+    holder.append(app)
+    return app

@@ -1,0 +1,23 @@
+"""`secdesk audit verify`: whether any row of the audit chain was edited, removed or reordered."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from bot.app import build
+from bot.settings import Settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("verb", choices=["verify"], nargs="?", default="verify")
+
+
+def run(_options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
+    app = build(settings())
+    try:
+        report = app.verify_audit()
+    finally:
+        app.close()
+    print(f"{report.rows} rows, whole" if report.ok else f"NOT whole: {report.words}")
+    return 0 if report.ok else 1

@@ -1,0 +1,23 @@
+"""`secdesk console-link`: a new one-time sign-in link for the console."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from bot.app import build
+from bot.settings import Settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as", dest="person", default="", help="id or address of a help desk person (default: who is on duty)")
+
+
+def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
+    app = build(settings())
+    try:
+        person, link = app.console_link(options.person)
+    finally:
+        app.close()
+    print(f"Signs in {person.name}, once, within 15 minutes:\n{link}")
+    return 0

@@ -1,0 +1,46 @@
+"""`secdesk report FILE`: report a mail as somebody, and wait for the verdict. The engine need not run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from bot.app import build
+from bot.cards import as_text
+from bot.errors import ConfigError
+from bot.model import File, Message
+from bot.settings import Settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="an .eml or .msg file")
+    parser.add_argument("--as", dest="person", default="", help="id or address of the person who reports (default: a guest)")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
+    try:
+        data = options.file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{options.file}: cannot be read ({error.strerror})") from error
+    app = build(settings())
+    try:
+        person = app.person(options.person)
+        message = Message(
+            f"cli:{uuid.uuid4().hex}", person, app.web_place(person), files=(File(options.file.name, data),),
+            at=app.clock.now(),
+        )  # fmt: skip
+        reply = app.desk.handle(message)
+        result = app.examine_now(data)
+    finally:
+        app.close()
+    if options.json:
+        print(json.dumps({"receipt": as_text(reply.card), **(result or {})}, ensure_ascii=False))
+    else:
+        print(as_text(reply.card))
+        if result:
+            print("\n" + result["text"])
+    return 0 if result else 1

@@ -1,0 +1,186 @@
+"""Everything that is loaded from YAML, each kind watched for edits; and `lint`, which reads all of it and says all faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from adapters.directories.file import FileDirectory, load_people
+from bot.answering.answers import Knowledge
+from bot.answering.emergency import Gate
+from bot.answering.entries import Vocabulary as AnswerVocabulary
+from bot.answering.knowledge import load_answers, read_answers
+from bot.answering.search import open_search
+from bot.answering.smalltalk import load_smalltalk
+from bot.content import Faults, Shelf, packaged_shelf
+from bot.errors import ContentError, Fault
+from bot.helpdesk.oncall import Rota, load_rota
+from bot.helpdesk.sla import Target, load_sla
+from bot.learning.lessons import read_lessons
+from bot.learning.shapes import Library as Lessons
+from bot.learning.shapes import Vocabulary as LessonVocabulary
+from bot.model import Severity
+from bot.organisation import Organisation, load_organisation
+from bot.reload import Poller, Watched
+from bot.reporting.context import MailContent, load_mail_content
+
+ORG_FILES = ("org.yaml", "roles.yaml", "values.yaml", "copy")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All watched content of one process."""
+
+    organisation: Watched[Organisation]
+    directory: FileDirectory
+    people: Watched[None]
+    rota: Watched[Rota | None]
+    sla: Watched[Mapping[Severity, Target]]
+    gate: Watched[Gate]
+    knowledge: Watched[Knowledge]
+    lessons: Watched[Lessons]
+    mail: Watched[MailContent]
+
+    def watched(self) -> list[Watched[Any]]:
+        return [self.organisation, self.people, self.rota, self.sla, self.gate, self.knowledge, self.lessons, self.mail]
+
+    def faults(self) -> list[Fault]:
+        """What is wrong with what lies on disk now (the last good versions are in use)."""
+        return sorted({fault for item in self.watched() for fault in item.faults} | set(self.gate.current.faults))
+
+    def poller(self) -> Poller:
+        return Poller(self.watched())
+
+
+def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], date]) -> Contents:
+    """Load everything. Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml."""
+    shelf, ours = packaged_shelf(overlay), packaged_shelf(None)
+    directory = FileDirectory(overlay)
+    organisation = Watched("organisation", lambda: _organisation(shelf), lambda: shelf.stamp(*ORG_FILES))
+    org = lambda: organisation.current  # noqa: E731
+
+    def people() -> None:
+        file = org().file
+        directory.replace(load_people(shelf, org().roles, file.entities, file.language, file.timezone))
+
+    def rota(strict: bool) -> Rota | None:
+        faults = Faults()
+        found = load_rota(shelf, faults, [person.id for person in directory.people()])
+        if strict:
+            faults.check()
+        return found
+
+    def knowledge(shelf: Shelf, strict: bool) -> Knowledge:
+        faults = Faults()
+        small = load_smalltalk(shelf, faults)
+        vocabulary = answer_vocabulary(org(), gate.current.kinds)
+        if strict:
+            faults.check()
+            library = load_answers(
+                shelf, vocabulary.roles, vocabulary.placeholders, vocabulary.emergencies, groups=vocabulary.groups,
+                today=today(), cache=cache,
+            )  # fmt: skip
+        else:
+            library = read_answers(shelf, vocabulary, faults, today=today(), cache=cache)
+        return Knowledge(library, open_search(library.variants(), cache), small)
+
+    def lessons(strict: bool) -> Lessons:
+        faults = Faults()
+        library = read_lessons(shelf, lesson_vocabulary(org(), knowledge_.current), faults, today=today())
+        if strict:
+            faults.check()
+        return library
+
+    people_ = Watched("people", people, lambda: (shelf.stamp("people.yaml"), id(organisation.current)))
+    rota_ = Watched(
+        "on call", lambda: rota(True), lambda: (shelf.stamp("oncall.yaml"), tuple(p.id for p in directory.people())),
+        lambda: rota(False),
+    )  # fmt: skip
+    sla = Watched("targets", lambda: _sla(shelf), lambda: shelf.stamp("sla.yaml"), lambda: _sla(ours))
+    gate = Watched("emergencies", lambda: Gate(shelf), lambda: shelf.stamp("emergencies"))
+    knowledge_ = Watched(
+        "answers", lambda: knowledge(shelf, True),
+        lambda: (shelf.stamp("answers", "smalltalk.yaml", "search"), id(organisation.current)),
+        lambda: knowledge(shelf, False),
+    )  # fmt: skip
+    lessons_ = Watched(
+        "lessons", lambda: lessons(True), lambda: shelf.stamp("lessons", "learning"), lambda: lessons(False)
+    )
+    mail = Watched(
+        "mail checks", lambda: load_mail_content(shelf), lambda: shelf.stamp("phishing"), lambda: load_mail_content(ours)
+    )
+    return Contents(organisation, directory, people_, rota_, sla, gate, knowledge_, lessons_, mail)
+
+
+def answer_vocabulary(org: Organisation, emergencies: Any) -> AnswerVocabulary:
+    """The names that answers may use."""
+    return AnswerVocabulary({*org.roles, "all"}, set(org.catalogue), set(emergencies), set(org.groups))
+
+
+def lesson_vocabulary(org: Organisation, knowledge: Knowledge) -> LessonVocabulary:
+    """The names that lessons may use."""
+    return LessonVocabulary(
+        roles={*org.roles, "all"}, placeholders=set(org.catalogue), answers=set(knowledge.library.entries),
+        unset=set(org.unset()),
+    )  # fmt: skip
+
+
+def _organisation(shelf: Shelf) -> Organisation:
+    faults = Faults()
+    organisation = load_organisation(shelf, faults)
+    faults.check()
+    assert organisation is not None  # noqa: S101 (check() has raised otherwise)
+    return organisation
+
+
+def _sla(shelf: Shelf) -> Mapping[Severity, Target]:
+    faults = Faults()
+    targets = load_sla(shelf, faults)
+    faults.check()
+    assert targets is not None  # noqa: S101
+    return targets
+
+
+def lint(overlay: Path | None) -> tuple[list[Fault], list[str], dict[str, int]]:
+    """Every fault of every file, notes of what time has done, and how many of each kind there are. Nothing is fitted."""
+    shelf, found, notes = packaged_shelf(overlay), set[Fault](), list[str]()
+    counts: dict[str, int] = {}
+    faults = Faults()
+    org = load_organisation(shelf, faults)
+    found.update(faults.found)
+    if org is None:
+        return sorted(found), notes, counts
+    directory = FileDirectory(overlay)
+    try:
+        directory.replace(load_people(shelf, org.roles, org.file.entities, org.file.language, org.file.timezone))
+    except ContentError as error:
+        found.update(error.faults)
+    faults = Faults()
+    load_rota(shelf, faults, [person.id for person in directory.people()])
+    load_sla(shelf, faults)
+    small = load_smalltalk(shelf, faults)
+    gate = Gate(shelf)
+    found.update(gate.faults)
+    answers = read_answers(shelf, answer_vocabulary(org, gate.kinds), faults)
+    knowledge = Knowledge(answers, _NoSearch(), small)
+    lessons = read_lessons(shelf, lesson_vocabulary(org, knowledge), faults)
+    try:
+        load_mail_content(shelf)
+    except ContentError as error:
+        found.update(error.faults)
+    found.update(faults.found)
+    notes += [str(note) for note in (*answers.notes, *lessons.notes)]
+    notes += [f"org.yaml: {name} has no value; answers that need it say to ring the desk" for name in org.unset()]
+    counts = {"people": len(list(directory.people())), "answers": len(answers.entries), "lessons": len(lessons.lessons),
+              "emergencies": len(gate.kinds)}  # fmt: skip
+    return sorted(found), notes, counts
+
+
+class _NoSearch:
+    """Lint fits nothing."""
+
+    def judge(self, question: str, allowed: Any) -> Any:
+        raise NotImplementedError
