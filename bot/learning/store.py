@@ -1,0 +1,118 @@
+"""What nudges ask of the database. One implementation serves SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bot.learning.memory import Memory
+from bot.learning.record import Record
+from bot.ports import Row, Tx
+
+
+class LearningStore(Protocol):
+    """SQL of nudges. Methods with a `tx` write (or read what is about to be written); the others read outside one."""
+
+    def records(self, people: Sequence[str], since: float) -> Mapping[str, Record]:
+        """What is known of these people; messages from `since` on. Who is unknown is absent."""
+        ...
+
+    def nudge(self, nudge: str, tx: Tx | None = None) -> Row | None: ...
+
+    def newest(self, person: str) -> Row | None:
+        """The last message to this person that still names a lesson."""
+        ...
+
+    def question(self, lesson: str, version: int) -> str:
+        """The question as it was sent (JSON), "" if it never was."""
+        ...
+
+    def history(self, person: str) -> list[Row]:
+        """Every message to this person, newest first."""
+        ...
+
+    def memories(self, person: str) -> list[Memory]: ...
+
+    def switches(self) -> Mapping[str, str]:
+        """What operators have switched off: `off`, `paused.<lesson>`."""
+        ...
+
+    # sending
+
+    def add_nudge(self, tx: Tx, row: Mapping[str, object]) -> bool:
+        """False when this person has a message for that day already, is held, or has stopped (duties: `must`)."""
+        ...
+
+    def set_delivery(self, tx: Tx, nudge: str, delivery: str) -> None: ...
+
+    def keep_question(self, tx: Tx, lesson: str, version: int, question: str) -> None: ...
+
+    def spend(self, tx: Tx, enrolment: str, at: float) -> None:
+        """The enrolment has had its message, and so have the person's others on the same topic."""
+        ...
+
+    # what people press
+
+    def answer(self, tx: Tx, nudge: str, choice: str, correct: bool, at: float) -> bool:
+        """Record the first answer. False if there is one."""
+        ...
+
+    def close_others(self, tx: Tx, nudge: str) -> None:
+        """Older open messages with the same lesson to the same person are done with."""
+        ...
+
+    def memory(self, tx: Tx, person: str, lesson: str) -> Memory | None: ...
+
+    def put_memory(self, tx: Tx, person: str, memory: Memory, seen: int) -> bool:
+        """Store it if the stored one still has `seen` reviews (0: there is none)."""
+        ...
+
+    def postpone(self, tx: Tx, nudge: str, until: str, at: float) -> bool:
+        """They want it on this local day. False if it is answered or closed."""
+        ...
+
+    def postponed(self, person: str, lesson: str) -> int:
+        """How often this person put this lesson off."""
+        ...
+
+    def reacted(self, tx: Tx, nudge: str, at: float) -> None: ...
+
+    def lessen(self, tx: Tx, nudge: str, at: float) -> bool:
+        """Halve the rate of the person this went to. False if this message has done that already."""
+        ...
+
+    def stop(self, tx: Tx, person: str, stopped: bool, at: float) -> bool:
+        """Stop, or start again at the full rate. False if it changes nothing."""
+        ...
+
+    # what happens elsewhere
+
+    def hold(self, tx: Tx, person: str, until: float) -> None: ...
+
+    def ask(self, tx: Tx, person: str, topic: str, at: float, since: float) -> int:
+        """Note that they asked about a topic; how often they have since `since`, this time included."""
+        ...
+
+    def enrolled(self, tx: Tx, person: str, reason: str, since: float) -> bool: ...
+
+    def enrol(self, tx: Tx, row: Mapping[str, object]) -> None:
+        """Once for each id."""
+        ...
+
+    def switch(self, tx: Tx, name: str, value: str, at: float) -> None:
+        """Set a switch; an empty value removes it."""
+        ...
+
+    # the end of data
+
+    def erase(self, tx: Tx, person: str, recent: float) -> None:
+        """Answers and memories go; of messages since `recent` only the day stays, so that the caps still hold."""
+        ...
+
+    def forget(self, tx: Tx, person: str) -> None:
+        """Everything about this person goes."""
+        ...
+
+    def prune(self, tx: Tx, at: float) -> int:
+        """What is past its retention goes; how many rows."""
+        ...

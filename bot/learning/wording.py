@@ -1,0 +1,125 @@
+"""What nudges say: the cards, and a decision in words. No rules here, only texts and buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Steps, Text
+from bot.learning.planner import Decision
+from bot.learning.shapes import Lesson, Library, Question
+from bot.organisation import Words, fill, pick
+from bot.ports import Row
+
+LISTED = 30  # messages that "my data" shows
+_COMFORT = ("one_a_day", "quiet_hours", "spread")  # rules worth naming only if no other one held it back
+INTENTS: Mapping[str, str] = {
+    "report": "reporting.start",
+    "person": "tickets.person",
+    "emergency": "emergency.start",
+    "ask": "answering.ask",
+}
+
+
+def lesson_card(
+    lesson: Lesson, decision: Decision, nudge: str, values: Mapping[str, str], words: Words, intents: Mapping[str, str]
+) -> tuple[Card, list[str]]:
+    """The message, and the names of values it needs that are not set."""
+    lang, missing = decision.language, list[str]()
+
+    def text(texts: Mapping[str, str]) -> str:
+        filled, unset = fill(pick(texts, lang), values)
+        missing.extend(unset)
+        return filled
+
+    options = tuple(Button(text(o.text), "learning.answer", f"{nudge}:{o.id}") for o in lesson.question.options)
+    ask = text(lesson.action.ask) if lesson.action.ask else ""
+    blocks: list[Block] = [
+        *([Text(words.say(lang, "learning.first"), "muted")] if decision.first else []),
+        Text(text(lesson.body)),
+        Choices(text(lesson.question.prompt), options),
+        Buttons((Button(text(lesson.action.label), intents[lesson.action.intent], ask),)),
+        *([Text(words.say(lang, "learning.ask_less"), "muted")] if decision.ask_less else []),
+        Buttons(tuple(_wishes(lesson, nudge, words, lang))),
+    ]
+    card = Card(text(lesson.title), tuple(blocks), "question", source=lesson.id, lang=lang, private=True)
+    return card, sorted(set(missing))
+
+
+def _wishes(lesson: Lesson, nudge: str, words: Words, lang: str) -> Iterator[Button]:
+    verbs = ("later", "why") if lesson.mandatory else ("later", "less", "stop", "why")
+    for verb in verbs:
+        yield Button(words.say(lang, f"learning.button.{verb}"), f"learning.{verb}", nudge)
+
+
+def feedback_card(
+    question: Question, choice: str, values: Mapping[str, str], words: Words, lang: str, more: Sequence[str] = ()
+) -> Card:
+    """What the chosen option answers, and what we would do if that was another one."""
+    option = question.option(choice)
+    said = [fill(pick(option.feedback, lang), values)[0]] if option else []
+    if option and not option.correct:
+        said.append(words.say(lang, "learning.right", text=fill(pick(question.right.text, lang), values)[0]))
+    blocks = [Text(text) for text in said] + [Text(text, "muted") for text in more]
+    return Card("", tuple(blocks), "done", lang=lang)
+
+
+def say_card(words: Words, lang: str, key: str, *buttons: Button, **params: object) -> Card:
+    """One sentence, and what can be pressed."""
+    blocks: tuple[Block, ...] = (Text(words.say(lang, key, **params)),)
+    return Card("", (*blocks, Buttons(buttons)) if buttons else blocks, lang=lang)
+
+
+def later_card(nudge: str, words: Words, lang: str) -> Card:
+    """When it should come back."""
+    options = tuple(
+        Button(words.say(lang, f"learning.button.{when}"), "learning.later", f"{nudge}:{when}")
+        for when in ("tomorrow", "week")
+    )
+    return Card("", (Choices(words.say(lang, "learning.when"), options),), "question", lang=lang)
+
+
+def data_card(
+    history: Sequence[Row], rate: float, stopped: bool, library: Library, zone: ZoneInfo, words: Words, lang: str
+) -> Card:
+    """Everything that nudges keep about a person, for that person."""
+    pace = "learning.pace.stopped" if stopped else "learning.pace.full" if rate >= 1 else "learning.pace.less"
+    facts = [
+        (words.say(lang, "learning.data.pace"), words.say(lang, pace)),
+        (words.say(lang, "learning.data.count"), str(len(history))),
+    ]
+    lines = tuple(_line(row, library, zone, words, lang) for row in history[:LISTED])
+    blocks: list[Block] = [Facts(tuple(facts))]
+    if lines:
+        blocks.append(Steps(lines, words.say(lang, "learning.data.list"), ordered=False))
+    blocks.append(Text(words.say(lang, "learning.data.kept"), "muted"))
+    if history:
+        blocks.append(Buttons((Button(words.say(lang, "learning.button.erase"), "learning.mydata", "erase"),)))
+    return Card(words.say(lang, "learning.data.title"), tuple(blocks), lang=lang, private=True)
+
+
+def _line(row: Row, library: Library, zone: ZoneInfo, words: Words, lang: str) -> str:
+    lesson = library.lessons.get(row["lesson"])
+    title = pick(lesson.title, lang) if lesson else row["lesson"] or words.say(lang, "learning.data.erased")
+    state = row["state"]
+    if state == "answered":
+        state = "answered_so" if int(row["correct"]) == 1 else "answered_otherwise"
+    day = datetime.fromtimestamp(float(row["at"]), zone).date().isoformat()
+    return f"{day}: {title} ({words.say(lang, f'learning.state.{state}')})"
+
+
+def why(reason: str, facts: Mapping[str, str], words: Words, lang: str, roles: Mapping[str, str]) -> str:
+    """A reason code as a sentence. `roles` gives the names of roles."""
+    shown = {**facts, "role": roles.get(facts.get("role", ""), facts.get("role", ""))}
+    return words.say(lang, f"learning.reason.{reason}", **shown)
+
+
+def in_words(decision: Decision, words: Words, lang: str, roles: Mapping[str, str]) -> str:
+    """A decision as a sentence or three: why this lesson, why then, and what we had to assume."""
+    if decision.when is None:
+        return words.say(lang, f"learning.none.{decision.reason}")
+    said = [why(decision.reason, dict(decision.facts), words, lang, roles)]
+    telling = [rule for rule in decision.rules if rule not in _COMFORT] or list(decision.rules)
+    said += [words.say(lang, f"learning.rule.{telling[-1]}")] if telling else []
+    return " ".join([*said, *(words.say(lang, f"learning.note.{note}") for note in decision.notes)])
