@@ -44,7 +44,7 @@ class Db(Protocol):
         ...
 
     def query(self, sql: str, **params: object) -> list[Row]:
-        """A read outside any transaction."""
+        """A read. Inside this thread's open transaction it sees what that one has written, else what is committed."""
         ...
 
     def close(self) -> None:

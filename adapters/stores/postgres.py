@@ -55,27 +55,30 @@ class PostgresDb:
 
     @contextmanager
     def tx(self) -> Iterator[Tx]:
-        self._refuse_inside("pass its Tx on, transactions don't nest")
+        if self._open():
+            raise RuntimeError("a transaction is open in this thread: pass its Tx on, transactions don't nest")
         with _clear_errors(), self._pool.connection() as connection:
-            self._inside.yes = True
+            self._inside.connection = connection
             try:
                 with connection.transaction():
                     yield _PostgresTx(connection)
             finally:
-                self._inside.yes = False
+                self._inside.connection = None
 
     def query(self, sql: str, **params: object) -> list[Row]:
-        self._refuse_inside("read through its Tx")
         values = plain(params)
+        if inside := self._open():
+            with _clear_errors():
+                return _query(inside, sql, values)
         with _clear_errors(), self._pool.connection() as connection:
             return _query(connection, sql, values)
 
     def close(self) -> None:
         self._pool.close()
 
-    def _refuse_inside(self, mend: str) -> None:
-        if getattr(self._inside, "yes", False):
-            raise RuntimeError(f"a transaction is open in this thread: {mend}")
+    def _open(self) -> _Connection | None:
+        """The connection of this thread's open transaction."""
+        return getattr(self._inside, "connection", None)
 
 
 class _PostgresTx:

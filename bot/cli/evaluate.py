@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
 
 
 def _measure(options: argparse.Namespace, settings: Settings) -> Mapping[str, Any]:
-    from bot import measures  # noqa: PLC0415 (imports the pillar that is measured)
+    from bot.app import measures  # noqa: PLC0415 (imports the pillar that is measured)
 
     match options.what:
         case "emergency" if options.plain:

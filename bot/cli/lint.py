@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bot.contents import lint
+from bot.app.contents import lint
 from bot.settings import Settings
 
 

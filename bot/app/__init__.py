@@ -31,7 +31,7 @@ from bot.answering.emergency_flow import EmergencyDoor
 from bot.answering.redaction import redact
 from bot.audit import AuditLog, AuditReport
 from bot.cards import Card, as_text
-from bot.contents import Contents, load_contents
+from bot.app.contents import Contents, load_contents
 from bot.delivery import Deliverer, Sweeper
 from bot.desk import Desk
 from bot.desk import Parts as DeskParts

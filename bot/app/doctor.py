@@ -1,0 +1,163 @@
+"""`secdesk doctor`: what is on, what is missing, and how to mend it. `bad` means that something asked for cannot work."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Literal
+
+import bot
+from bot.app import KNOWN_CHANNELS, App, build
+from bot.errors import ContentError, SecdeskError
+from bot.settings import FILE, Settings
+
+Level = Literal["ok", "note", "bad"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report."""
+
+    name: str
+    level: Level
+    says: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order in which one would mend them. Starts nothing and sends nothing."""
+    checks = [*_installation(), *_settings(settings), *_folder(settings)]
+    try:
+        app = build(settings)
+    except ContentError as error:
+        return [*checks, *(Check("content", "bad", str(fault)) for fault in error.faults)]
+    except SecdeskError as error:
+        return [*checks, Check("start", "bad", str(error), "mend that, then run doctor again")]
+    try:
+        checks += [*_content(app), *_organisation(app), *_on_call(app), *_channels(settings), *_engine(app)]
+    finally:
+        app.close()
+    return checks
+
+
+def _installation() -> Iterator[Check]:
+    try:
+        ours = Path(str(distribution("secdesk").locate_file(""))).resolve()
+        says = f"secdesk {bot.__version__} on Python {sys.version.split()[0]}"
+        home = Path(bot.__file__).resolve()
+        editable = (home.parent.parent / "pyproject.toml").is_file()
+        if ours not in home.parents and not editable:
+            mend = "another package named bot is in the way: give Secdesk an environment of its own"
+            yield Check("installation", "bad", f"bot is {home.parent}, not Secdesk's", mend)
+        else:
+            yield Check("installation", "ok", says)
+    except PackageNotFoundError:
+        yield Check("installation", "bad", "secdesk is not installed here", "pip install it into this environment")
+
+
+def _settings(settings: Settings) -> Iterator[Check]:
+    there = (settings.folder / FILE).is_file()
+    says = f"{settings.folder / FILE}" if there else "no secdesk.toml here: defaults and environment"
+    yield Check("settings", "ok" if there else "note", says, "" if there else "run secdesk init")
+    for name in settings.unknown_env:
+        yield Check("settings", "note", f"{name} is not a setting", "check its spelling; README.md lists them")
+    if settings.knowledge.name and not settings.overlay and (settings.folder / FILE).is_file():
+        yield Check("knowledge folder", "note", f"{settings.knowledge} is not there", "only what ships is used")
+    if settings.issuer:
+        mend = "leave signin.issuer empty and use secdesk console-link"
+        yield Check("sign-in", "bad", "this version cannot sign people in through a provider", mend)
+
+
+def _folder(settings: Settings) -> Iterator[Check]:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = os.statvfs(settings.data)
+        megabytes = free.f_bavail * free.f_frsize // 1_000_000
+        writable = os.access(settings.data, os.W_OK)
+    except OSError as error:
+        yield Check("data folder", "bad", f"{settings.data}: {error.strerror}", "make it, or set SECDESK_DATA")
+        return
+    if not writable:
+        yield Check("data folder", "bad", f"{settings.data} cannot be written", "give this user the right to write there")
+    elif megabytes < 500:
+        yield Check("data folder", "bad", f"only {megabytes} MB left for {settings.data}", "make room")
+    else:
+        yield Check("data folder", "ok", f"{settings.data}, {megabytes:,} MB free")
+
+
+def _content(app: App) -> Iterator[Check]:
+    for fault in app.contents.faults():
+        yield Check("content", "bad", str(fault), "the last good version is in use until then")
+    knowledge = app.contents.knowledge.current
+    entries, notes = len(knowledge.library.published()), len(knowledge.library.notes)
+    overdue = sum(note.kind != "unchecked" for note in knowledge.library.notes)
+    yield Check("answers", "ok" if entries else "bad", f"{entries} published, {overdue} overdue, {notes} notes")
+    lessons = len(app.contents.lessons.current.lessons)
+    yield Check("lessons", "ok" if lessons else "note", f"{lessons} lessons")
+    light = app.search_mode() != "full"
+    mend = "install onnxruntime and the model package" if light else ""
+    yield Check("search", "note" if light else "ok", f"{app.search_mode()} mode", mend)
+    waiting = len(app.spool.waiting())
+    if waiting:
+        yield Check("spool", "note", f"{waiting} emergencies wait for the database", "they become tickets when serve runs")
+
+
+def _organisation(app: App) -> Iterator[Check]:
+    org = app.organisation()
+    if org.sample:
+        mend = "run secdesk init; until then no real chat platform starts"
+        yield Check("organisation", "note", f"sample values ({org.file.name})", mend)
+    else:
+        yield Check("organisation", "ok", org.file.name)
+    unset = org.unset()
+    if unset:
+        says = f"{len(unset)} values have none: {', '.join(unset)}"
+        yield Check("values", "note", says, "answers that need them say to ring the desk; set them in org.yaml")
+    people = list(app.directory.people())
+    desk = [person for person in people if person.roles & org.desk_roles()]
+    mend = "" if desk else "give somebody a role with desk: true in people.yaml"
+    yield Check("people", "ok" if desk else "bad", f"{len(people)} people, {len(desk)} at the help desk", mend)
+
+
+def _on_call(app: App) -> Iterator[Check]:
+    rota = app.contents.rota.current
+    duty = rota.on_duty(app.clock.now()) if rota else []
+    if not duty:
+        mend = "fill oncall.yaml; until then people in trouble get the phone number only"
+        yield Check("on call", "bad", "nobody is on call", mend)
+        return
+    yield Check("on call", "ok", f"now {duty[0]}, then {', '.join(duty[1:]) or 'nobody'}")
+    says = f"pages go to: {', '.join(pager.name for pager in app.oncall.pagers)}, and the console"
+    yield Check("paging", "note", says, "no phone rings: somebody must watch the console")
+
+
+def _channels(settings: Settings) -> Iterator[Check]:
+    for name in settings.channels:
+        if name not in KNOWN_CHANNELS:
+            yield Check("channel", "bad", f"there is no channel {name}", f"channels are: {', '.join(KNOWN_CHANNELS)}")
+    if "web" in settings.channels:
+        says = f"local web chat at {settings.url}/" if settings.local_chat else "off: not on loopback, or sign-in is set"
+        yield Check("web chat", "ok" if settings.local_chat else "note", says)
+    if not settings.authserv_id:
+        says = "no gateway is trusted: sender checks of your mail gateway are not used"
+        yield Check("mail", "note", says, "set mail.authserv_id")
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        taken = probe.connect_ex((settings.host, settings.port)) == 0 if settings.loopback else False
+    yield Check("port", "note" if taken else "ok", f"{settings.port} is {'answering: serve runs' if taken else 'free'}")
+
+
+def _engine(app: App) -> Iterator[Check]:
+    kind = "PostgreSQL" if app.db.dialect == "postgresql" else "SQLite"
+    counts = app.core.outbox_counts()
+    waiting, failed = counts.get("queued", 0), counts.get("failed", 0)
+    yield Check("database", "ok", f"{kind}, up to date")
+    if failed:
+        yield Check("outbox", "note", f"{failed} jobs given up", "see the console, Health")
+    else:
+        yield Check("outbox", "ok", f"{waiting} waiting")

@@ -1,0 +1,130 @@
+"""`secdesk serve`: the server, the job engine, the sweeper and the watcher of files, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import uvicorn
+
+from adapters.engine import DbosJobs
+from adapters.web.app import create_web
+from adapters.web.metrics import Metrics
+from bot.app import App
+from bot.app.wiring import web_services
+from bot.delivery import Sweeper
+from bot.errors import ConfigError
+from bot.model import Message, Reply
+from bot.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+DRAIN = 15  # seconds for running requests and jobs when asked to stop
+URGENT_WORKERS = 4
+
+
+class Edge:
+    """Runs the synchronous core for asynchronous edges: a sized executor, and one of its own for emergencies."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+        self._normal = ThreadPoolExecutor(app.settings.workers, "desk")
+        self._urgent = ThreadPoolExecutor(URGENT_WORKERS, "urgent")
+
+    async def handle(self, message: Message) -> Reply:
+        """`Desk.handle`, on the emergency executor when somebody is in trouble."""
+        started = asyncio.get_running_loop().time()
+        pool = self._urgent if self._app.desk.urgent(message) else self._normal
+        reply = await asyncio.get_running_loop().run_in_executor(pool, self._app.desk.handle, message)
+        self._metrics.observe(message, reply, asyncio.get_running_loop().time() - started)
+        return reply
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._normal, work)
+
+    def close(self) -> None:
+        self._urgent.shutdown(wait=True)
+        self._normal.shutdown(wait=True, cancel_futures=True)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket. Raises `ConfigError` when the port is taken or may not be used."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.host, settings.port))
+        sock.listen(256)
+    except OSError as error:
+        sock.close()
+        mend = "stop what uses it, or set SECDESK_PORT to another one"
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(f"port {settings.port} on {settings.host} is in use: {mend}") from error
+        raise ConfigError(f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): {mend}") from error
+    return sock
+
+
+def serve(app: App, announce: Callable[[str], None]) -> None:
+    """Serve until asked to stop (SIGTERM, SIGINT). Raises `ConfigError` before anything is started."""
+    sock = listen(app.settings)
+    metrics = Metrics()
+    jobs = DbosJobs(app.settings.database, app.settings.data, on_failed=lambda kind, key, error: app.core.failed(key, error))
+    jobs.schedule("lessons", "*/10 * * * *", "learning.send")
+    jobs.schedule("anchor", "5 * * * *", "audit.anchor")
+    jobs.start(app.handlers(), wait=False)
+    app.sweeper = Sweeper(app.core, jobs, app.clock)
+    edge = Edge(app, metrics)
+    poller = app.contents.poller()
+
+    @contextlib.asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        app.bridge.use(asyncio.get_running_loop())
+        poller.start()
+        assert app.sweeper is not None  # noqa: S101
+        app.sweeper.start()
+        spool = threading.Thread(target=_replay, args=(app, stopping), name="spool", daemon=True)
+        spool.start()
+        yield
+
+    stopping = threading.Event()
+    web = create_web(web_services(app, edge, metrics, jobs))
+    config = uvicorn.Config(
+        web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=DRAIN,
+        timeout_keep_alive=10, h11_max_incomplete_event_size=32_768,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    announce(app.settings.url)
+    try:
+        asyncio.run(_serve(server, sock, lifespan))
+    finally:
+        stopping.set()
+        poller.stop()
+        app.sweeper.stop()
+        jobs.stop(DRAIN)
+        edge.close()
+
+
+async def _serve(
+    server: uvicorn.Server, sock: socket.socket, lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]]
+) -> None:
+    async with lifespan():
+        await server.serve(sockets=[sock])
+
+
+def _replay(app: App, stopping: threading.Event) -> None:
+    """Every few seconds, as long as spooled emergencies wait."""
+    while not stopping.wait(3.0):
+        try:
+            if app.spool.waiting():
+                log.warning("spooled emergencies replayed", extra={"count": app.replay_spool()})
+        except Exception as error:
+            log.warning("spooled emergencies still wait: %s", type(error).__name__)
+
+
