@@ -139,7 +139,7 @@ class _Person:
         self._course = Course(open_to, learner, record, self._diary, planner.policy)
 
     def decide(self, now: float) -> Decision:
-        offers = [*self._requested(now), *self._triggered(now), *self._scheduled(now)]
+        offers = [*self._requested(now), *self._reminders(now), *self._triggered(now), *self._scheduled(now)]
         if not offers:
             return Decision(self._learner.key, reason=self._nothing(), notes=self._notes)
         best = min(offers, key=lambda offer: (offer.at, offer.rank))
@@ -182,6 +182,11 @@ class _Person:
             if message.state == "later" and message.until:
                 slot = self._timing.earliest("requested", max(now, self._diary.at(message.until)))
                 yield from self._offer(slot, 0, "requested", Pick(message.lesson, "requested"))
+
+    def _reminders(self, now: float) -> Iterator[_Offer]:
+        for pick, day in self._course.reminders():
+            slot = self._timing.earliest("reminder", max(now, self._diary.at(day)))
+            yield from self._offer(slot, 0, "reminder", pick)
 
     def _triggered(self, now: float) -> Iterator[_Offer]:
         for enrolment in self._record.enrolments:

@@ -10,7 +10,7 @@ from typing import Literal
 from bot.learning.memory import Memory
 from bot.learning.workdays import Hours
 
-Kind = Literal["scheduled", "triggered", "requested"]
+Kind = Literal["scheduled", "triggered", "requested", "reminder"]
 State = Literal["sent", "later", "answered", "closed"]
 
 

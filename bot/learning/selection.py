@@ -49,12 +49,23 @@ class Course:
         day = self.diary.day(at)
         mine = [lesson for lesson in self.lessons if self._ready(lesson, day)]
         free = [lesson for lesson in mine if not lesson.mandatory or self._memory(lesson)]
-        duties = [self._duty(lesson) for lesson in mine if lesson.mandatory and self._wanted(lesson, day)]
+        duties = [self._duty(lesson) for lesson in mine if lesson.mandatory and lesson.id not in self._begun]
         reviews = self._reviews(free, at)
         fresh = [Pick(lesson.id, lesson.curriculum, self._role(lesson)) for lesson in self._new(free, at)]
         again = [Pick(lesson.id, "again") for lesson in free if self._unanswered(lesson)]
         ordered = fresh + reviews if self._wants_new(at) else reviews + fresh
         return next(iter([*duties, *ordered, *again]), None)
+
+    def reminders(self) -> Iterator[tuple[Pick, date]]:
+        """Required lessons without an answer, each with the day of its next reminder."""
+        for lesson in self.lessons:
+            message, deadline = self._last.get(lesson.id), self._deadline(lesson)
+            if not lesson.mandatory or self._memory(lesson) or not message or not deadline or message.state == "later":
+                continue
+            last = self.diary.day(message.at)
+            days = (deadline + timedelta(days=days) for days in REMINDERS)
+            if day := next((day for day in days if day > last), None):
+                yield self._duty(lesson), day
 
     def events(self) -> Iterator[float]:
         """When something changes that may bring a lesson: memories that fade, rests that end, days that come."""
@@ -66,8 +77,6 @@ class Course:
                 yield self.diary.at(self._rested(message))
             if lesson.schedule.not_before:
                 yield self.diary.at(lesson.schedule.not_before)
-            if lesson.mandatory and (deadline := self._deadline(lesson)):
-                yield from (self.diary.at(deadline + timedelta(days=days)) for days in REMINDERS)
         yield from (first + YEAR for first in self._begun.values())
 
     def _ready(self, lesson: Lesson, day: date) -> bool:
@@ -75,8 +84,7 @@ class Course:
         message = self._last.get(lesson.id)
         if not lesson.sendable(day) or (message and message.state == "later"):
             return False
-        resting = message is not None and message.state == "sent" and not lesson.mandatory
-        return not (resting and message and day < self._rested(message))
+        return message is None or message.state != "sent" or day >= self._rested(message)
 
     def _rested(self, message: Sent) -> date:
         return self.diary.day(message.at) + timedelta(days=self.policy.again_days)
@@ -117,13 +125,3 @@ class Course:
     def _deadline(self, lesson: Lesson) -> date | None:
         first = next((message for message in self.record.sent if message.lesson == lesson.id), None)
         return self.diary.day(first.at) + timedelta(days=lesson.due_days or 0) if first else None
-
-    def _wanted(self, lesson: Lesson, day: date) -> bool:
-        """Never answered, and either never sent or a reminder is due."""
-        message, deadline = self._last.get(lesson.id), self._deadline(lesson)
-        if self._memory(lesson):
-            return False
-        if message is None or deadline is None:
-            return True
-        last = self.diary.day(message.at)
-        return any(last < deadline + timedelta(days=days) <= day for days in REMINDERS)

@@ -120,7 +120,7 @@ class Timing:
             return
         week, four_weeks = self.policy.caps(self.high_risk)
         if slots := self._of("scheduled", "requested"):
-            yield "gap", self.diary.after_workdays(slots[-1], self.policy.gap_workdays)
+            yield "gap", self.diary.after_workdays(slots[-1], self.policy.gap_workdays, self.policy.hours.days)
         yield from self._cap("week_cap", dates, week, WEEK)  # a triggered message takes the week's place
         yield from self._cap("four_weeks_cap", self._of("scheduled"), four_weeks, FOUR_WEEKS)
         if self.record.rate < 1:

@@ -101,11 +101,11 @@ class Diary:
         """A working day, no holiday, no leave."""
         return day.weekday() in self.hours.days and not self.holiday(day) and self.on_leave(day) is None
 
-    def after_workdays(self, day: date, count: int) -> date:
-        """The `count`-th working day after a day (weekends and holidays don't count; leave does not either)."""
+    def after_workdays(self, day: date, count: int, days: frozenset[int]) -> date:
+        """The `count`-th working day after a day. `days` are the organisation's: part-time does not make it longer."""
         for _ in range(400):
             day += ONE_DAY
-            count -= day.weekday() in self.hours.days and not self.holiday(day)
+            count -= day.weekday() in days and not self.holiday(day)
             if count <= 0:
                 break
         return day

@@ -9,7 +9,7 @@ CREATE TABLE nudge (
   lesson TEXT NOT NULL,
   version BIGINT NOT NULL,
   language TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('scheduled', 'triggered', 'requested')),
+  kind TEXT NOT NULL CHECK (kind IN ('scheduled', 'triggered', 'requested', 'reminder')),
   reason TEXT NOT NULL,
   rules TEXT NOT NULL,
   facts TEXT NOT NULL,
