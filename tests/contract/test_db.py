@@ -72,9 +72,8 @@ def test_a_transaction_sees_its_own_rows_and_others_do_not(db: Db) -> None:
 
 
 def test_transactions_do_not_nest(db: Db) -> None:
-    with db.tx():
-        with pytest.raises(RuntimeError, match="don't nest"), db.tx():
-            pass
+    with db.tx(), pytest.raises(RuntimeError, match="don't nest"), db.tx():
+        pass
     put(db, "after")
     assert names(db) == ["after"]
 

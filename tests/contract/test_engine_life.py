@@ -1,0 +1,189 @@
+"""One job engine after the other, killed and stopped, on both databases."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from adapters.attempts import Pace
+from adapters.engine import DbosJobs
+from adapters.stores.open import open_db
+from adapters.stores.replicas import Replicas
+from bot.errors import StoreUnavailable
+from bot.ports import Db, Payload
+from tests.contract.engines import PATIENCE, QUICK, Home, Process, Seen, new_home
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    yield from new_home(request, request.param, tmp_path)
+
+
+def test_a_killed_process_loses_no_job(home: Home) -> None:
+    first = Process(home, 40, "work")
+    first.up()
+    first.wait_keys(lambda keys: len(keys) >= 8)
+    first.kill()
+    assert len(set(first.keys())) < 40
+    second = Process(home, 0, "work")
+    second.wait_keys(lambda keys: len(keys) == 40)
+    second.kill()
+    doubled = [key for key, times in Counter(second.keys()).items() if times > 1]
+    assert len(doubled) <= QUICK.workers  # those that ran when it died
+
+
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+def test_a_job_that_kills_the_process_is_given_up(home: Home) -> None:
+    for _ in range(2):  # the first time, and the one crash that is allowed
+        crashing = Process(home, 1, "crash")
+        assert crashing.process.wait(PATIENCE) == 9
+        crashing.kill()
+    seen = Seen()
+    engine = home.engine(on_failed=seen.fail, pace=Pace(poll=0.05, crashes=1, beat=0.05))
+    engine.start({"work": lambda payload: None})
+    assert seen.wait_failed("k000") == ("work", "k000", "Crashed")
+    engine.stop(0)
+    assert seen.failed == [("work", "k000", "Crashed")]
+
+
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+def test_a_job_of_a_kind_that_is_gone_is_given_up(home: Home) -> None:
+    engine = home.engine()
+    engine.start({"old": lambda payload: None})
+    engine.submit("old", "o1", {}, delay=0.2)
+    engine.stop(0)
+    seen = Seen()
+    engine = home.engine(on_failed=seen.fail)
+    engine.start({"new": lambda payload: None})
+    assert seen.wait_failed("o1") == ("old", "o1", "NoHandler")
+    engine.stop(0)
+
+
+def test_a_stopping_engine_lets_running_jobs_end(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    seen = Seen()
+    engine = home.engine()
+
+    def slow(payload: Payload) -> None:
+        seen.note("begun", payload["id"])
+        threading.Event().wait(0.3)
+        seen.note("ended", payload["id"])
+
+    with caplog.at_level(logging.INFO):
+        engine.start({"slow": slow})
+        engine.submit("slow", "s1", {"id": "s1"})
+        seen.wait_called("begun", "s1")
+        engine.stop(5)
+    assert seen.calls == [("begun", "s1"), ("ended", "s1")]
+    assert engine.state() == ("off", "")
+    assert caplog.records == []  # the engine is quiet about what goes well
+    with pytest.raises(StoreUnavailable, match="not running"):
+        engine.submit("slow", "s2", {"id": "s2"})
+
+
+def test_a_schedule_runs_its_kind_and_leaves_with_its_line(home: Home) -> None:
+    seen = Seen()
+    engine = home.engine()
+    engine.schedule("often", "* * * * * *", "sweep")  # six fields: seconds first, so that the test need not wait
+
+    def sweep(payload: Payload) -> None:
+        assert payload["schedule"] == "often"
+        seen.note("sweep", payload["at"])
+
+    engine.start({"sweep": sweep})
+    seen.wait(lambda: len(set(seen.calls)) >= 1)
+    engine.stop(0)
+    assert "often" in home.text("workflow_schedules")
+    without = home.engine()
+    without.start({"sweep": sweep})
+    without.stop(0)
+    assert "often" not in home.text("workflow_schedules")
+
+
+def test_a_schedule_needs_a_handler(tmp_path: Path) -> None:
+    engine = DbosJobs("", tmp_path)
+    engine.schedule("nightly", "0 3 * * *", "sweep")
+    with pytest.raises(ValueError, match="sweep"):
+        engine.start({})
+
+
+# SQLite
+
+
+def test_the_jobs_file_is_private_and_in_wal_mode(tmp_path: Path) -> None:
+    engine = DbosJobs("", tmp_path / "data", pace=QUICK)
+    engine.start({}, wait=False)
+    assert engine.wait_ready(PATIENCE)
+    path = tmp_path / "data" / "jobs.db"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    engine.stop(0)
+    again = DbosJobs("", tmp_path / "data", pace=QUICK)
+    again.start({})  # the lock went with the first one
+    again.stop(0)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        DbosJobs("", tmp_path / "file").start({})
+
+
+def test_a_broken_jobs_file_is_said_and_the_lock_given_back(tmp_path: Path) -> None:
+    (tmp_path / "jobs.db").write_bytes(b"no database" * 1000)
+    engine = DbosJobs("", tmp_path, pace=QUICK)
+    with pytest.raises(StoreUnavailable, match="cannot start"):
+        engine.start({})
+    (tmp_path / "jobs.db").unlink()
+    engine.start({})
+    engine.stop(0)
+
+
+# several replicas
+
+
+def test_the_jobs_of_a_dead_replica_are_taken_over_once(
+    postgres: str, fresh_schema: Callable[[], str], tmp_path: Path
+) -> None:
+    url = fresh_schema()
+    home = Home(url, tmp_path, f"jobs_{uuid4().hex[:8]}")
+    dead = Process(home, 2, "hang", replica="dead")
+    dead.up()
+    dead.wait_keys(lambda keys: len(keys) == 2)
+    dead.kill()
+    db = open_db(url, tmp_path)
+    seen = Seen()
+    engine = home.engine(replica="alive", db=db)
+
+    def work(payload: Payload) -> None:
+        seen.note("work", payload["id"])
+
+    engine.start({"work": work})
+    now = time.time()
+    assert engine.rescue(now) == 0  # just come: others may only seem dead
+    assert engine.rescue(now + 100) == 2
+    assert engine.rescue(now + 200) == 0
+    seen.wait_called("work", "k000")
+    seen.wait_called("work", "k001")
+    engine.stop(0)
+    db.close()
+
+
+def test_a_replica_is_reported_dead_to_one_only(db: Db) -> None:
+    replicas = Replicas(db)
+    for name, at in (("a", 100.0), ("b", 100.0), ("b", 160.0), ("c", 170.0)):
+        replicas.beat(name, at)
+    assert [replicas.take_dead(150.0), replicas.take_dead(150.0), replicas.take_dead(165.0)] == [["a"], [], ["b"]]
+
+
+def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        DbosJobs(f"postgresql://u:secret@/d?host={tmp_path}", tmp_path).start({})
