@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from adapters.stores.open import open_db
+from adapters.stores.open import FILE, open_db
 from bot.ports import Db
 from tests.contract.postgres import Server, binaries
 
@@ -74,12 +74,64 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return Store("postgresql", make(), tmp_path)
 
 
-@pytest.fixture
-def db(store: Store) -> Iterator[Db]:
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating anew for each test is slow."""
+    folder = tmp_path_factory.mktemp("migrated")
+    open_db("", folder).close()
+    return folder / FILE
+
+
+@pytest.fixture(scope="session")
+def migrated_schema(postgres: str) -> Iterator[Emptied]:
+    """A migrated PostgreSQL schema that is emptied after each test."""
+    schema = f"t{uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        url = in_schema(postgres, schema)
+        database = open_db(url, Path())
+        yield Emptied(database, connection, schema)
+        database.close()
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+class Emptied:
+    """A database that can be put back to how its migrations left it."""
+
+    def __init__(self, db: Db, connection: psycopg.Connection, schema: str) -> None:
+        self.db = db
+        self._connection, self._schema = connection, schema
+        connection.execute(f"SET search_path = {schema}")
+        self._tables = self._names()
+        self._rows = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in self._tables}
+
+    def empty(self) -> None:
+        for table in self._names() - self._tables:
+            self._connection.execute(f"DROP TABLE {table} CASCADE")
+        looks = " UNION ALL ".join(f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in sorted(self._tables))
+        used = [str(row[0]) for row in self._connection.execute(looks).fetchall()]
+        self._connection.execute(f"TRUNCATE {', '.join(used)} CASCADE")
+        for table, rows in self._rows.items():
+            for row in rows:
+                self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+
+    def _names(self) -> set[str]:
+        sql = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+        return {str(row[0]) for row in self._connection.execute(sql, (self._schema,)).fetchall()}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Db]:
     """A migrated, empty database."""
-    database = store.open()
-    yield database
-    database.close()
+    if request.param == "sqlite":
+        (tmp_path / FILE).write_bytes(request.getfixturevalue("migrated_file").read_bytes())
+        database = open_db("", tmp_path)
+        yield database
+        database.close()
+    else:
+        shared: Emptied = request.getfixturevalue("migrated_schema")
+        yield shared.db
+        shared.empty()
 
 
 def in_schema(url: str, schema: str) -> str:
