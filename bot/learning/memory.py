@@ -55,22 +55,19 @@ class Fsrs:
     a person and year are too few, and fitting it would be profiling.
     """
 
-    def __init__(self) -> None:
+    def next(self, seed: str, state: str, right: bool, at: float) -> tuple[str, float]:
         import fsrs  # noqa: PLC0415  0.1 s that a start without nudges does not need
 
-        self._fsrs = fsrs
-        self._scheduler = fsrs.Scheduler(
+        scheduler = fsrs.Scheduler(
             desired_retention=RETENTION,
             learning_steps=(),
             relearning_steps=(),
             maximum_interval=LONGEST,
             enable_fuzzing=False,
         )
-
-    def next(self, seed: str, state: str, right: bool, at: float) -> tuple[str, float]:
-        card = self._fsrs.Card.from_json(state) if state else self._fsrs.Card(card_id=_number(seed))
-        rating = self._fsrs.Rating.Good if right else self._fsrs.Rating.Again
-        card, _ = self._scheduler.review_card(card, rating, datetime.fromtimestamp(at, UTC))
+        card = fsrs.Card.from_json(state) if state else fsrs.Card(card_id=_number(seed))
+        rating = fsrs.Rating.Good if right else fsrs.Rating.Again
+        card, _ = scheduler.review_card(card, rating, datetime.fromtimestamp(at, UTC))
         return card.to_json(), card.due.timestamp()
 
 

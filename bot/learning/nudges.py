@@ -1,4 +1,6 @@
-"""Planning and sending: people, records and lessons go into the planner, its decisions become queued messages.
+"""The learning pillar in one object: planning and sending, what people press, what other pillars' events bring.
+
+People, records and lessons go into the planner, its decisions become queued messages.
 
 A message is one row, keyed by person, lesson and local day, in the same transaction as its delivery: a plan that runs
 twice, or dies half-way, sends once. Who cannot be reached is reported, never dropped in silence.
@@ -8,31 +10,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from bot.learning.memory import DAY
+from bot.learning.memory import DAY, Fsrs, Scheduler
 from bot.learning.planner import Decision, Planner
 from bot.learning.record import Learner, Record
+from bot.learning.responder import NudgeResponder
 from bot.learning.shapes import HIGH_RISK, Library, track_of
 from bot.learning.store import LearningStore
 from bot.learning.timing import Policy
+from bot.learning.triggers import Triggers
 from bot.learning.wording import INTENTS, in_words, lesson_card
 from bot.learning.workdays import Holidays, PublicHolidays
 from bot.model import Person, Place
 from bot.organisation import Organisation, pick
-from bot.turn import Work
+from bot.turn import Effect, EmergencyRaised, QuestionAsked, Turn, VerdictGiven, Work
 
 PRIORITY = 10  # behind every live reply
 BATCH = 50  # messages in one transaction
 LOOK_BACK = 200 * DAY  # six unanswered messages at the slowest pace fit in
 _PAUSED = "paused."
 
-Begin = Callable[[], AbstractContextManager[Work]]
+T = TypeVar("T")
 Leave = Sequence[tuple[date, date]]
+
+
+class Run(Protocol):
+    """Runs a change in one transaction and returns what it returns."""
+
+    def __call__(self, change: Callable[[Work], T]) -> T: ...
 
 
 class Staff(Protocol):
@@ -51,98 +60,118 @@ class Sending:
     waiting: tuple[Decision, ...] = ()  # not yet, or nothing to send
 
 
+@dataclass(kw_only=True)
 class Nudges:
-    """The service. `place_of` gives the private conversation of a pseudonym, None if there is none."""
+    """The pillar's responder, service and subscriber.
 
-    def __init__(
-        self,
-        store: LearningStore,
-        library: Callable[[], Library],
-        organisation: Callable[[], Organisation],
-        staff: Staff,
-        place_of: Callable[[str], Place | None],
-        *,
-        policy: Policy | None = None,
-        holidays: Holidays | None = None,
-        intents: Mapping[str, str] = INTENTS,
-        leave_of: Callable[[str], Leave] = lambda _key: (),
-    ) -> None:
-        self._store, self._library, self._organisation = store, library, organisation
-        self._staff, self._place_of, self._leave_of = staff, place_of, leave_of
-        self._policy, self._intents = policy or Policy(), intents
-        self._holidays = holidays or PublicHolidays()
+    `place_of` gives the private conversation of a pseudonym, None if there is none. `meet` gives people who have no
+    pseudonym yet one; without it they get nothing. `intents` are the action ids of other pillars' buttons. `leave_of`
+    gives first and last days of somebody's leave.
+    """
+
+    lessons: Callable[[], Library]
+    organisation: Callable[[], Organisation]
+    directory: Staff
+    store: LearningStore
+    place_of: Callable[[str], Place | None]
+    meet: Callable[[Sequence[Person]], Sequence[Person]] = lambda people: people
+    scheduler: Scheduler = field(default_factory=Fsrs)
+    rules: Policy = field(default_factory=Policy)
+    holidays: Holidays = field(default_factory=PublicHolidays)
+    intents: Mapping[str, str] = field(default_factory=lambda: INTENTS)
+    leave_of: Callable[[str], Leave] = lambda _key: ()
+    prefix: str = field(default="learning", init=False)
+
+    def __post_init__(self) -> None:
+        self._responder = NudgeResponder(self.store, self.lessons, self.organisation, self.scheduler)
+        self._triggers = Triggers(self.store, self.lessons)
+
+    def respond(self, turn: Turn) -> Effect | None:
+        return self._responder.respond(turn)
+
+    def on_question(self, work: Work, event: QuestionAsked) -> None:
+        self._triggers.on_question(work, event)
+
+    def on_verdict(self, work: Work, event: VerdictGiven) -> None:
+        self._triggers.on_verdict(work, event)
+
+    def on_emergency(self, work: Work, event: EmergencyRaised) -> None:
+        self._triggers.on_emergency(work, event)
 
     def plan(self, now: float, *, at_once: bool = False, only: Collection[str] = ()) -> list[Decision]:
         """Who would get what, when and why; sends nothing. `only`: these pseudonyms. `at_once`: see `send_now`."""
-        return self._plan({person.key: person for person in self._people(only)}, now, at_once)
+        return self._plan(self._people(only), now, at_once)
 
-    def send_now(self, begin: Begin, now: float, *, at_once: bool = True, only: Collection[str] = ()) -> Sending:
+    def send_now(self, run: Run, now: float, *, at_once: bool = True, only: Collection[str] = ()) -> Sending:
         """Queue what is due at `now`. `at_once` also sends outside office hours and without spreading people over the
         week; incidents, leave, caps, back-off, wishes, pauses and blackout days hold all the same."""
-        people = {person.key: person for person in self._people(only)}
-        plan = self._plan(people, now, at_once)
+        staff = self._people(only)
+        people, plan = {person.key: person for person in staff}, self._plan(staff, now, at_once)
         due = [decision for decision in plan if decision.when is not None and decision.when <= now]
         places = {decision.person: self._place(decision.person) for decision in due}
         reachable = [decision for decision in due if places[decision.person]]
-        sent: list[Decision] = []
+        sent: set[str] = set()
         for start in range(0, len(reachable), BATCH):
-            with begin() as work:
-                for decision in reachable[start : start + BATCH]:
-                    place = places[decision.person]
-                    if place and self._send(work, decision, people[decision.person], place):
-                        sent.append(decision)
+            batch = reachable[start : start + BATCH]
+            sent.update(run(self._batch(batch, people, places)))
+        dues = {decision.person for decision in due}
         return Sending(
-            sent=tuple(sent),
+            sent=tuple(decision for decision in reachable if decision.person in sent),
             unreachable=tuple(decision for decision in due if not places[decision.person]),
-            skipped=tuple(decision for decision in reachable if decision not in sent),
-            waiting=tuple(decision for decision in plan if decision not in due),
+            skipped=tuple(decision for decision in reachable if decision.person not in sent),
+            waiting=tuple(decision for decision in plan if decision.person not in dues),
         )
 
     # operators
 
     def switch_off(self, work: Work, actor: str, off: bool = True) -> None:
         """The kill switch: no nudges to anybody until it is switched on again."""
-        self._store.switch(work.tx, "off", "1" if off else "", work.at)
+        self.store.switch(work.tx, "off", "1" if off else "", work.at)
         work.audit(actor, "learning.off" if off else "learning.on", "nudges")
 
     def pause(self, work: Work, actor: str, lesson: str, paused: bool = True) -> None:
         """Hold one lesson back, or let it go again."""
-        self._store.switch(work.tx, _PAUSED + lesson, "1" if paused else "", work.at)
+        self.store.switch(work.tx, _PAUSED + lesson, "1" if paused else "", work.at)
         work.audit(actor, "learning.pause" if paused else "learning.unpause", lesson)
 
     def policy(self) -> Policy:
         """The rules that hold now, with what operators have switched off."""
-        switches = self._store.switches()
+        switches = self.store.switches()
         paused = {name.removeprefix(_PAUSED) for name in switches if name.startswith(_PAUSED)}
-        off = self._policy.switched_off or "off" in switches
-        return replace(self._policy, switched_off=off, paused=self._policy.paused | paused)
+        off = self.rules.switched_off or "off" in switches
+        return replace(self.rules, switched_off=off, paused=self.rules.paused | paused)
 
     def prune(self, work: Work) -> int:
         """Remove what is past its retention; the number of rows."""
-        return self._store.prune(work.tx, work.at)
+        return self.store.prune(work.tx, work.at)
 
     def forget(self, work: Work, person: str) -> None:
         """Remove everything about a pseudonym."""
-        self._store.forget(work.tx, person)
+        self.store.forget(work.tx, person)
 
     # inside
 
     def _people(self, only: Collection[str]) -> list[Person]:
-        return [person for person in self._staff.people() if not only or person.key in only]
+        """Everybody in the directory, once, met."""
+        staff = list(self.directory.people())
+        new = [person for person in staff if not person.key and person.known]
+        met = {person.id: person for person in (self.meet(new) if new else ())}
+        everybody = {person.id: met.get(person.id, person) for person in staff}
+        return [person for person in everybody.values() if not only or person.key in only]
 
     def _place(self, key: str) -> Place | None:
-        place = self._place_of(key)
+        place = self.place_of(key)
         return place if place and place.private else None
 
-    def _plan(self, people: Mapping[str, Person], now: float, at_once: bool) -> list[Decision]:
-        organisation = self._organisation()
-        records = self._store.records([key for key in people if key], now - LOOK_BACK)
-        learners = [(self._learner(person, organisation), records.get(key, Record())) for key, person in people.items()]
+    def _plan(self, people: Sequence[Person], now: float, at_once: bool) -> list[Decision]:
+        organisation = self.organisation()
+        records = self.store.records([person.key for person in people if person.key], now - LOOK_BACK)
+        learners = [(self._learner(person, organisation), records.get(person.key, Record())) for person in people]
         policy = replace(self.policy(), at_once=at_once)
         planner = Planner(
-            self._library(),
+            self.lessons(),
             policy,
-            self._holidays,
+            self.holidays,
             timezone=organisation.file.timezone,
             language=organisation.file.language,
         )
@@ -164,7 +193,7 @@ class Nudges:
             entity.country if entity else "",
             person.known,
             frozenset(organisation.values(person.entity)),
-            leave=tuple(self._leave_of(person.key)),
+            leave=tuple(self.leave_of(person.key)),
         )
 
     @staticmethod
@@ -172,23 +201,34 @@ class Nudges:
         language = organisation.file.language
         return {key: pick(role.name, language) for key, role in organisation.roles.items()}
 
+    def _batch(
+        self, batch: Sequence[Decision], people: Mapping[str, Person], places: Mapping[str, Place | None]
+    ) -> Callable[[Work], list[str]]:
+        """A change that queues these messages and returns who got one."""
+        found = [(decision, places[decision.person]) for decision in batch]
+        return lambda work: [
+            decision.person
+            for decision, place in found
+            if place and self._send(work, decision, people[decision.person], place)
+        ]
+
     def _send(self, work: Work, decision: Decision, person: Person, place: Place) -> bool:
         """Queue one message. False if this person may not have it after all."""
-        organisation, lesson = self._organisation(), self._library().lessons.get(decision.lesson)
+        organisation, lesson = self.organisation(), self.lessons().lessons.get(decision.lesson)
         if lesson is None:
             return False
         nudge = nudge_id(decision)
         values = organisation.values(person.entity)
-        card, missing = lesson_card(lesson, decision, nudge, values, organisation.words, self._intents)
-        if missing or not self._store.add_nudge(
+        card, missing = lesson_card(lesson, decision, nudge, values, organisation.words, self.intents)
+        if missing or not self.store.add_nudge(
             work.tx, _row(decision, nudge, lesson.version, lesson.mandatory, work.at)
         ):
             return False
-        self._store.keep_question(work.tx, lesson.id, lesson.version, lesson.question.model_dump_json())
+        self.store.keep_question(work.tx, lesson.id, lesson.version, lesson.question.model_dump_json())
         if enrolment := dict(decision.facts).get("enrolment"):
-            self._store.spend(work.tx, enrolment, work.at)
+            self.store.spend(work.tx, enrolment, work.at)
         key = f"nudge:{decision.person}:{lesson.id}:{decision.due}"
-        self._store.set_delivery(work.tx, nudge, work.say(decision.person, place, card, key, priority=PRIORITY))
+        self.store.set_delivery(work.tx, nudge, work.say(decision.person, place, card, key, priority=PRIORITY))
         return True
 
 

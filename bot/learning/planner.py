@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.learning.record import Kind, Learner, Record
@@ -39,6 +39,13 @@ class Decision:
     notes: tuple[str, ...] = ()
     first: bool = False  # the first message ever
     ask_less: bool = False  # so many unanswered that we ask whether there should be fewer
+
+    @property
+    def local(self) -> str:
+        """The time as the person's clock shows it, with its zone; "" if there is none."""
+        if self.when is None:
+            return ""
+        return f"{datetime.fromtimestamp(self.when, ZoneInfo(self.timezone)):%a %d %b %Y %H:%M} {self.timezone}"
 
 
 @dataclass(frozen=True)

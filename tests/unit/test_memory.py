@@ -46,7 +46,7 @@ def test_a_late_right_answer_earns_a_longer_interval() -> None:
 
 @pytest.mark.parametrize("answers", ["".join(answers) for answers in product("rw", repeat=5)])
 def test_it_stays_close_to_the_simple_ladder(answers: str) -> None:
-    """Tomorrow at the earliest, the cap at the latest; at most twice the ladder, and a fortnight after a wrong answer."""
+    """Tomorrow at the earliest, the cap at the latest; at most twice the ladder, a fortnight after a wrong answer."""
     for ours, oracle, answer in zip(ladder(Fsrs(), answers), ladder(Leitner(), answers), answers, strict=True):
         assert 1 <= ours <= min(LONGEST, 2 * oracle if answer == "r" else 14)
 
