@@ -1,0 +1,212 @@
+"""The queue and the ticket: where analysts spend their day."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from adapters.web.console import Done, Frame, Look
+from adapters.web.render import Post, render_card
+from adapters.web.signin import HOME
+from bot.cards import load
+from bot.errors import NotFound, Refused, StoreUnavailable
+from bot.helpdesk.tickets import Ticket, TicketEvent
+from bot.model import SEVERITIES, Verdict
+from bot.reporting.reports import verdict_from
+from bot.turn import Work, place_from
+
+SHOWN = 200
+MAX_TEXT = 4_000
+STATES = ("unresolved", "open", "claimed", "resolved")
+_FROM_PERSON = {"opened", "again", "said", "reported_again", "disputed"}
+_ICONS = {
+    "reply": "reply", "note": "lock", "paged": "bell", "severity": "warn", "resolved": "check", "claimed": "person",
+    "released": "out", "reopened": "queue", "conversation": "list", "verdict": "mail", "opened": "person",
+    "again": "person", "said": "person", "acknowledged": "check",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a timeline, ready to show. `side`: reply, note, theirs or system."""
+
+    event: TicketEvent
+    side: str
+    icon: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing the person sees: a card they got, or what they wrote."""
+
+    at: float
+    mine: bool
+    html: str = ""  # safe
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The reported mail of a ticket."""
+
+    row: Mapping[str, Any]
+    verdict: Verdict | None
+
+
+class QueuePages:
+    """Routes of queue and ticket."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame, self._services = frame, frame.services
+        self._seen: set[tuple[str, str]] = set()  # (session, ticket) whose opening is in the audit log
+
+    def routes(self) -> list[Route]:
+        frame = self._frame
+        return [
+            frame.view("", lambda _look: RedirectResponse(f"{HOME}/queue", 303)),
+            frame.view("/queue", self.queue),
+            frame.view("/queue/rows", self.rows),
+            frame.view("/find", self.find),
+            frame.view("/tickets/{number}", self.ticket),
+            frame.change("/tickets/{number}/{verb}", self.act),
+        ]
+
+    def queue(self, look: Look) -> Response:
+        """Tickets by next breach."""
+        context = self._filtered(look)
+        html = self._frame.fragment(look, "queue_rows.html", **context)
+        return self._frame.page(look, "queue.html", rows=Markup(html), mark=_mark(html), **context)  # noqa: S704 (ours)
+
+    def rows(self, look: Look) -> Response:
+        """The rows alone, for the live update; 204 when nothing changed."""
+        html = self._frame.fragment(look, "queue_rows.html", **self._filtered(look))
+        mark = _mark(html)
+        if look.request.query_params.get("mark") == mark:
+            return Response(status_code=204)
+        return Response(html, media_type="text/html", headers={"X-Mark": mark})
+
+    def find(self, look: Look) -> Response:
+        """Go to a ticket by its number, with or without the letters."""
+        wanted = look.request.query_params.get("q", "").strip().upper().lstrip("#")
+        number = f"{self._services.settings.ticket_prefix}-{wanted}" if wanted.isdigit() else wanted
+        try:
+            return RedirectResponse(f"{HOME}/tickets/{self._services.tickets.get(number).number}", 303)
+        except NotFound:
+            return self._frame.page(look, "not_found.html", status=404, wanted=wanted)
+
+    def ticket(self, look: Look) -> Response:
+        """One ticket: its timeline, or what the person sees."""
+        ticket = self._ticket(look)
+        self._log_opening(look, ticket.number)
+        view = look.asked("view", ("desk", "person"))
+        requester = self._services.identities.who(ticket.requester)
+        lines = [self._line(look, event) for event in self._services.tickets.timeline(ticket.number)]
+        return self._frame.page(
+            look, "ticket.html", ticket=ticket, view=view, requester=requester, lines=lines, severities=SEVERITIES,
+            told=self._told(look, ticket) if view == "person" else (), mail=self._mail(ticket),
+            channel=place_from(ticket.place).channel if ticket.place else "", event=secrets.token_hex(12),
+        )  # fmt: skip
+
+    def act(self, look: Look, fields: Mapping[str, str]) -> Done:
+        """Claim, release, reply, note, severity, resolve, reopen."""
+        ticket, verb = self._ticket(look), look.request.path_params["verb"]
+        number, person, tickets = ticket.number, look.person, self._services.tickets
+        text = self._typed(look, fields)
+        changes = {
+            "claim": lambda work: tickets.claim(work, number, person),
+            "release": lambda work: tickets.release(work, number, person),
+            "reply": lambda work: tickets.reply(work, number, person, text),
+            "note": lambda work: tickets.note(work, number, person, text),
+            "resolve": lambda work: tickets.resolve(work, number, person, text),
+            "reopen": lambda work: tickets.reopen(work, number, person),
+            "severity": lambda work: self._severity(work, number, look, fields.get("severity", "")),
+        }
+        if verb not in changes:
+            raise NotFound(verb)
+        self._frame.once(look, fields, changes[verb])
+        return Done(f"{HOME}/tickets/{number}", f"console.done.{verb}", {"number": number})
+
+    # inside
+
+    def _filtered(self, look: Look) -> dict[str, Any]:
+        state = look.asked("state", STATES)
+        mine = look.request.query_params.get("mine") == "1"
+        assignee = look.person.key if mine else ""
+        tickets = self._services.tickets.queue(state, assignee, SHOWN)
+        return {"tickets": tickets, "state": state, "mine": mine, "states": STATES, "full": len(tickets) == SHOWN}
+
+    def _ticket(self, look: Look) -> Ticket:
+        return self._services.tickets.get(look.request.path_params["number"])
+
+    def _typed(self, look: Look, fields: Mapping[str, str]) -> str:
+        text = fields.get("text", "").replace("\r\n", "\n").strip()
+        if len(text) > MAX_TEXT:
+            raise Refused(self._frame.say(look, "web.too_long", n=MAX_TEXT))
+        return self._services.redact(text)
+
+    def _severity(self, work: Work, number: str, look: Look, wanted: str) -> None:
+        if wanted not in SEVERITIES:
+            raise Refused(self._frame.say(look, "console.problem.severity"))
+        self._services.tickets.raise_severity(work, number, wanted, look.person.key)
+
+    def _line(self, look: Look, event: TicketEvent) -> Line:
+        side = {"reply": "reply", "resolved": "reply", "note": "note"}.get(event.kind, "system")
+        if event.kind in _FROM_PERSON:
+            side = "theirs"
+        if event.kind == "resolved" and not event.text:
+            side = "system"
+        text = event.text
+        if event.kind == "severity":
+            text = self._frame.say(look, f"console.severity.{text}")
+        if event.kind == "verdict":
+            kind, _, signs = text.partition(": ")
+            text = "\n".join(filter(None, (self._frame.say(look, f"verdict.{kind}"), signs)))
+        return Line(event, side, _ICONS.get(event.kind, "dot"), text)
+
+    def _told(self, look: Look, ticket: Ticket) -> list[Told]:
+        """What the requester has seen about this ticket, in order."""
+        words = self._services.words()
+
+        def say(key: str, **params: object) -> str:
+            return words.say(look.person.language, key, **params)
+
+        told = [
+            Told(row["at"], mine=False, html=render_card(self._frame.env, say, Post(load(row["card"]), live=False)))
+            for row in self._services.console.told(ticket.number)
+        ]
+        told += [
+            Told(event.at, mine=True, text=event.text)
+            for event in self._services.tickets.timeline(ticket.number, visible_only=True)
+            if event.kind in _FROM_PERSON and event.text
+        ]
+        return sorted(told, key=lambda item: item.at)
+
+    def _mail(self, ticket: Ticket) -> Mail | None:
+        row = self._services.console.mail_of_ticket(ticket.number) if ticket.kind == "report" else None
+        return Mail(row, verdict_from(row["verdict"]) if row["verdict"] else None) if row else None
+
+    def _log_opening(self, look: Look, number: str) -> None:
+        """Who opened which person's ticket goes into the audit log, once a session."""
+        seen = (look.visit.session, number)
+        if seen in self._seen:
+            return
+        try:
+            self._services.work(lambda work: work.audit(look.person.key, "ticket.read", number))
+        except StoreUnavailable:
+            return  # reading goes on while nothing can be written
+        if len(self._seen) > 50_000:
+            self._seen.clear()
+        self._seen.add(seen)
+
+
+def _mark(html: str) -> str:
+    """What changes when the rows do. Ages tick once a minute, and so does it."""
+    return hashlib.sha256(html.encode()).hexdigest()[:16]

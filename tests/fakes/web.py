@@ -1,0 +1,367 @@
+"""The web application over a real SQLite database and the real help desk, with a small desk that knows a few sentences.
+
+`python -m tests.fakes.web PORT FOLDER` serves it, with tickets, mails and pages in it, and prints a sign-in link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from starlette.testclient import TestClient
+
+from adapters.channels.web import WebChannel, web_place
+from adapters.directories.file import FileDirectory, load_people
+from adapters.stores.audit import SqlAuditStore
+from adapters.stores.console import SqlConsoleStore
+from adapters.stores.core import SqlCoreStore, SqlIdentityStore
+from adapters.stores.open import open_db
+from adapters.stores.reports import SqlReportStore
+from adapters.stores.tickets import SqlTicketStore
+from adapters.stores.webchat import SqlWebStore
+from adapters.vault import KeyVault
+from adapters.web.app import create_web
+from adapters.web.services import KnowledgeState, Loaded, Planned, Remark, WebServices
+from adapters.web.signin import new_link
+from bot.audit import AuditLog
+from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text, load
+from bot.content import Faults, packaged_shelf
+from bot.errors import Fault, StoreUnavailable
+from bot.health import Check, Health
+from bot.helpdesk.oncall import OnCall, Rota, RotaFile
+from bot.helpdesk.relay import Relay
+from bot.helpdesk.sla import load_sla
+from bot.helpdesk.tickets import Tickets
+from bot.model import Finding, Kind, Message, Person, Reply, Severity, Verdict
+from bot.organisation import Organisation, OrgFile, RolesFile, Words
+from bot.people import Identities
+from bot.ports import Page
+from bot.reporting.reports import verdict_text
+from bot.settings import Settings
+from bot.turn import TicketRequest, Turn, Work, place_from
+
+T = TypeVar("T")
+NOW = 1_900_000_000.0
+PHONE = "+44 20 7946 0999"
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is moved; `None` follows the machine's."""
+
+    at: float | None = NOW
+
+    def now(self) -> float:
+        return time.time() if self.at is None else self.at
+
+
+class SilentPager:
+    """Takes every page."""
+
+    name = "silent"
+
+    def page(self, page: Page) -> None:
+        return
+
+
+def sample_words() -> Words:
+    """Every copy file that is there: the merged one, and drafts beside it."""
+    folder = files("knowledge") / "copy"
+    texts: dict[str, str] = {}
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.name == "en.yaml" or item.name.endswith(".en.txt"):
+            texts.update(yaml.safe_load(item.read_text("utf-8")))
+    return Words({"en": texts})
+
+
+def sample_organisation() -> Organisation:
+    """A small organisation with three entities."""
+    raw = yaml.safe_load((files("knowledge") / "roles.yaml").read_text("utf-8"))
+    roles = RolesFile.model_validate(raw)
+    entities = {name: {"name": f"Northwind {name.upper()}"} for name in ("uk", "de", "fr", "es")}
+    org = OrgFile.model_validate(
+        {
+            "schema": "org/1", "sample": True, "name": "Northwind", "timezone": "Europe/London", "entities": entities,
+            "values": {"helpdesk_phone": PHONE, "reset_url": "https://reset.northwind.example/start"},
+        }
+    )  # fmt: skip
+    return Organisation(org, roles.roles, roles.groups, {}, sample_words())
+
+
+@dataclass
+class Fixture:
+    """The application and everything under it. `down` makes the desk and the stores unreachable for writing."""
+
+    folder: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+    settings: Settings = field(default_factory=lambda: Settings(folder=Path()))
+    down: bool = False
+
+    def __post_init__(self) -> None:
+        self.db = open_db("", self.folder)
+        self.vault = KeyVault({1: b"k" * 32})
+        self.org = sample_organisation()
+        faults = Faults()
+        people = load_people(packaged_shelf(), self.org.roles, self.org.file.entities, "en", "Europe/London")
+        self.directory = FileDirectory(None)
+        self.directory.replace(people)
+        self.core, self.web, self.console = SqlCoreStore(self.db), SqlWebStore(self.db), SqlConsoleStore(self.db)
+        self.identities = Identities(self.db, SqlIdentityStore(self.db), self.vault, self.directory)
+        self.audit = AuditLog(self.vault, SqlAuditStore())
+        targets = load_sla(packaged_shelf(), faults)
+        assert targets is not None
+        rota = Rota(RotaFile.model_validate({"schema": "oncall/1", "start": date(2026, 1, 5), "manager": "sam.ortiz"}))
+        tickets_sql = SqlTicketStore(self.db)
+        oncall = OnCall(self.db, tickets_sql, [SilentPager()], lambda: rota, self.clock, lambda number: number)
+        self.tickets = Tickets(tickets_sql, self.identities, oncall, lambda: self.org.words, lambda: targets, "SEC")
+        self.oncall, self.channel = oncall, WebChannel(self.web, self.clock)
+        self.pool = ThreadPoolExecutor(4)
+        self.knowledge = KnowledgeState((Loaded("answers", 84), Loaded("lessons", 34), Loaded("emergencies", 11)))
+        self.health = Health((Check("database", "ok", "SQLite, up to date"), Check("jobs", "ok", "0 waiting"),
+                              Check("knowledge", "ok", "84 answers")), ready=True)  # fmt: skip
+        self.plan: Sequence[Planned] = ()
+        self.handled: list[Message] = []
+        self.services = WebServices(
+            settings=self.settings, clock=self.clock, vault=self.vault, identities=self.identities,
+            directory=self.directory, core=self.core, web=self.web, console=self.console, tickets=self.tickets,
+            words=lambda: self.org.words, org=lambda: self.org, handle=self.handle, deliver=self.deliver,
+            work=self.work, run=self.run, health=lambda: self.health, knowledge=lambda: self.knowledge,
+            nudge_plan=lambda: self.plan, verify_audit=lambda: self.audit.verify(self.db),
+        )  # fmt: skip
+        self.app = create_web(self.services)
+
+    def client(self, **headers: str) -> TestClient:
+        """A browser at the loopback address, on our own pages."""
+        url = "http://127.0.0.1:8765"
+        sent = {"origin": url, "sec-fetch-site": "same-origin", **headers}
+        return TestClient(self.app, base_url=url, headers=sent, follow_redirects=False, client=("127.0.0.1", 50000))
+
+    def person(self, who: str) -> Person:
+        found = self.identities.find(who)
+        assert found is not None
+        return found if found.key else self.work(lambda work: self.identities.meet(work.tx, found, work.at))
+
+    def work(self, change: Callable[[Work], T]) -> T:
+        self._refuse()
+        with self.db.tx() as tx:
+            work = Work(tx, self.clock.now(), self.core, self.audit, {})
+            result = change(work)
+        for delivery in work.deliveries:
+            self.deliver(delivery)
+        return result
+
+    def link(self, who: str = "sam.ortiz") -> str:
+        """A path to sign in by."""
+        person = self.person(who)
+        return self.work(lambda work: new_link(work, self.web, self.vault, self.identities, person))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+    async def handle(self, message: Message) -> Reply:
+        return await self.run(lambda: self._handle(message))
+
+    def deliver(self, delivery: str) -> bool:
+        row = self.core.claim_delivery(delivery, self.clock.now(), 60)
+        if row is None:
+            return self.core.delivery_state(delivery) == "sent"
+        place, card = place_from(row["place"]), load(row["card"])
+        if place.channel == "web":
+            ref = asyncio.run(self.channel.send(place, card, row["key"]))
+            self.core.settle_delivery(delivery, "sent", self.clock.now(), ref=ref.id)
+        return True
+
+    def close(self) -> None:
+        self.pool.shutdown()
+        self.db.close()
+
+    # a desk that knows a few sentences
+
+    def _handle(self, message: Message) -> Reply:
+        self.handled.append(message)
+        if self.down:
+            return Reply(emergency_card(), message.place)
+        if row := self.core.earlier_reply(message.key):
+            return Reply(load(row["card"]), place_from(row["place"]), row["id"], repeated=True)
+        with self.db.tx() as tx:
+            work = Work(tx, self.clock.now(), self.core, self.audit, {})
+            person = self.identities.meet(tx, message.person, work.at)
+            form = message.action.form if message.action else {}
+            said = message.text or form.get("typed") or form.get("text") or ", ".join(f.name for f in message.files)
+            if said:
+                work.heard(person.key, message.place, said)
+            self.core.first_time(tx, message.key, work.at)
+            card = self._card(work, person, message)
+            delivery = work.say(person.key, message.place, card, f"reply:{message.key}", live=True)
+            self.core.bind_reply(tx, message.key, delivery)
+        return Reply(card, message.place, delivery)
+
+    def _card(self, work: Work, person: Person, message: Message) -> Card:
+        turn = Turn(message.key, person, message.place, message.text, "en", work.at, {"helpdesk_phone": PHONE},
+                    message.action, message.files)  # fmt: skip
+        if message.action and message.action.id.startswith("tickets."):
+            effect = Relay(self.tickets, _Quiet(), lambda: self.org.words).respond(turn)
+            return effect(work) if effect else text_answer()
+        if message.files:
+            request = TicketRequest(person.key, message.place, "report", "Reported mail", message.files[0].name, "S1")
+            number = self.tickets.open(work, request).number
+            return Card("", (Text(f"Got it: {number}. We are checking it now."),), "done")
+        words = message.text.casefold()
+        if "click" in words:
+            return emergency_card("SEC-101")
+        return guess_card() if "?" not in words and not message.action else text_answer()
+
+    def _refuse(self) -> None:
+        if self.down:
+            raise StoreUnavailable("down")
+
+
+class _Quiet(SqlCoreStore):
+    """No earlier conversation to attach."""
+
+    def __init__(self) -> None:
+        pass
+
+    def conversation(self, person: str, place: str, limit: int) -> list[dict[str, object]]:
+        return []
+
+
+def emergency_card(number: str = "") -> Card:
+    """A fixed first card."""
+    steps = ("Close the page and type nothing more.", "Leave the computer on.", f"Ring {PHONE} and say what you typed.")
+    options = (Button("Yes, I typed it", "emergency.answer", "yes"), Button("No", "emergency.answer", "no"),
+               Button("Not sure", "emergency.answer", "unsure"))  # fmt: skip
+    blocks = (Steps(steps), Text(f"A person is on it ({number})." if number else "Ring us now."),
+              Choices("Did you type a password?", options))  # fmt: skip
+    return Card("You did right to tell us. Do this now.", blocks, "emergency")
+
+
+def text_answer() -> Card:
+    """An ordinary answer."""
+    buttons = Buttons(
+        (Button("Solved", "answering.solved", "x", "primary"), Button("Talk to a person", "tickets.person"))
+    )
+    steps = Steps(
+        ("Look at the address behind the name.", "Do not click, reply or pay.", "Send me the mail as a file.")
+    )
+    note = Text("From our entry “Is this email real?”, last reviewed on 20 November.", "muted")
+    return Card("Send it to me and I will check it.", (steps, buttons, note), "answer")
+
+
+def guess_card() -> Card:
+    """Two guesses."""
+    first = Button("Is this email real or phishing?", "answering.pick", "a")
+    options = (first, Button("My mail is missing", "answering.pick", "b"), Button("None of these", "answering.none"))
+    return Card("I am not sure. Did you mean one of these?", (Choices("", options),), "question")
+
+
+def every_block() -> Card:
+    """One of each, for the renderer."""
+    return Card(
+        "All blocks",
+        (
+            Text("Plain <b>text</b>"), Text("Small", "muted"), Text("Quoted", "quote"), Facts((("Ticket", "SEC-1"),)),
+            Steps(("One", "Two"), "Do"), Steps(("Dot",), ordered=False), Buttons((Button("Press", "a.b", "v"),)),
+            Choices("Which?", (Button("This", "a.c", "1"), Button("That", "a.c", "2"))),
+            Input("text", "Say more", "tickets.say", "Add", "SEC-1"), Input("n", "Short", "a.d", "Go", multiline=False),
+        ),
+    )  # fmt: skip
+
+
+def fill(fixture: Fixture) -> None:
+    """Tickets of every kind and severity, one reported mail with a verdict, one call nobody has answered."""
+    sam, ines = fixture.person("sam.ortiz"), fixture.person("ines.brandt")
+    now = time.time()
+    for who, kind, severity, subject, text, age in _TICKETS:
+        person = fixture.person(who)
+        fixture.clock.at = now - age
+        place = web_place(fixture.vault, person.id)
+        page = "Password typed into a false page. Reported by Dana Reyes." if severity == "S3" else ""
+        request = TicketRequest(person.key, place, kind, subject, text, severity, page=page)
+        fixture.work(partial(_open, fixture, request))
+    fixture.clock.at = now - 600
+    fixture.work(lambda work: fixture.tickets.claim(work, "SEC-102", ines))
+    fixture.work(lambda work: fixture.tickets.note(work, "SEC-101", sam, "Same sender as SEC-103. Sessions revoked."))
+    words = "I have signed you out everywhere. Please choose a new password now, and ring me when it is done."
+    fixture.work(lambda work: fixture.tickets.reply(work, "SEC-101", sam, words))
+    fixture.work(lambda work: fixture.tickets.resolve(work, "SEC-106", ines, "The supplier is on the list now."))
+    _mail(fixture, "dana.reyes", "SEC-103")
+    fixture.plan = tuple(
+        Planned(
+            person.name,
+            "A sign-in prompt you did not start",
+            now + 86_400 * n,
+            "First lesson of the year for everybody",
+        )
+        for n, person in enumerate(fixture.directory.people(), 1)
+    )
+    fault = Fault(
+        "knowledge/answers/public-wifi.yaml", 12, 3, 'the key "titel" is not known here', "check its spelling"
+    )
+    remark = Remark("overdue", "qr-code", "knowledge/answers/qr-code.yaml", "the review was due on 2026-11-01",
+                    "awareness: say that it is still right, or edit it")  # fmt: skip
+    loaded = (Loaded("answers", 84, (fault,)), Loaded("lessons", 34), Loaded("emergencies", 11))
+    fixture.knowledge = KnowledgeState(loaded, (remark,))
+    paging = Check(
+        "paging", "note", "calls go to: log, and the console", "no phone rings: somebody must watch the console"
+    )
+    fixture.health = replace(fixture.health, checks=(*fixture.health.checks, paging))
+    fixture.clock.at = None
+
+
+def _open(fixture: Fixture, request: TicketRequest, work: Work) -> None:
+    fixture.tickets.open(work, request)
+
+
+def _mail(fixture: Fixture, who: str, ticket: str) -> None:
+    store, person, sha = SqlReportStore(fixture.db), fixture.person(who), uuid.uuid4().hex
+    signs = (
+        Finding("links", "The link says northwind.example and leads to hxxps://nοrthwind-login[.]example.", 3.0),
+        Finding("sender", "The sender's address is new to us and looks like our own.", 2.0),
+        Finding("wording", "It presses you to act within the hour.", 1.0),
+    )
+    verdict = Verdict(Kind.LIKELY_PHISHING, 0.97, signs, ("attachments",), 6.0)
+    with fixture.db.tx() as tx:
+        at = fixture.clock.now()
+        store.add_mail(tx, {"sha256": sha, "name": "Your mailbox is full.eml", "size": 4096, "body": b"x", "at": at})
+        store.bind_ticket(tx, sha, ticket)
+        store.add_submission(tx, {"id": uuid.uuid4().hex, "sha256": sha, "person": person.key, "place": "", "at": at})
+        store.decide(tx, sha, verdict.kind, "secdesk", verdict_text(verdict), json.dumps({}), at)
+
+
+_LONG = "A very long subject line that goes on and on, because somebody pasted half of their mail into it"
+_TICKETS: Iterable[tuple[str, str, Severity, str, str, float]] = (
+    ("dana.reyes", "emergency", "S3", "Typed a password into a false page", "i typed my password on a page", 1_200),
+    ("tom.whitaker", "person", "S1", "Who may receive the payroll file?", "can i send it to the auditor", 9_000),
+    ("dana.reyes", "report", "S2", "Reported mail: Your mailbox is full", "Your mailbox is full.eml", 1_500),
+    ("ama.mensah", "person", "S1", _LONG, "text", 40_000),
+    ("lucia.romero", "question", "S0", "Is the new banner on outside mail ours?", "the yellow banner", 3_000),
+    ("clara.moreau", "person", "S1", "Supplier's mails are blocked", "mails of our supplier do not arrive", 90_000),
+)
+
+
+def main() -> None:
+    """Serve the fixture."""
+    import uvicorn
+
+    port, folder = int(sys.argv[1]), Path(sys.argv[2])
+    fixture = Fixture(folder, FakeClock(None), Settings(folder=folder, port=port))
+    fill(fixture)
+    print(f"http://127.0.0.1:{port}{fixture.link()}", flush=True)
+    uvicorn.run(fixture.app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()
