@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.answering.entries import AnswerText, Entry, Escalate, Library, Note, Source, Vocabulary
+from bot.answering.files import replace_file
 from bot.answering.rules import Banned, complaints, load_banned, normal
 from bot.content import Document, Faults, Shelf, parse, read
 
@@ -234,19 +234,8 @@ class _Kept:
         if self._path is None or self._new.keys() == self._old.keys():
             return
         with contextlib.suppress(OSError):
-            replace_file(self._path, lambda path: path.write_text(json.dumps(self._new), encoding="utf-8"))
+            replace_file(self._path, lambda out: out.write(json.dumps(self._new).encode()))
 
     @staticmethod
     def _key(data: bytes) -> str:
         return hashlib.sha256(_CACHE_FORMAT.encode() + data).hexdigest()
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file aside and move it into place, so that a reader never sees half of it. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

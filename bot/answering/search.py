@@ -1,0 +1,185 @@
+"""The answer search: which entry is a question about, and how sure is that?
+
+    index = Index.fit(library, cache=folder, generic=load_generic(shelf))
+    ranking = index.rank("cant log in anymore", allowed=library.visible(person.roles))
+    decide(ranking)  # answer, suggest or escalate
+
+A question's typos are mended, both encoders embed it, and every visible entry is scored by a softmax regression, its
+centroid, and TF-IDF; two calibrated probabilities say how far to trust the outcome. Everything is fitted from the entries
+alone when they are loaded, deterministic, and cached by a hash of all that goes in.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bot.answering.confidence import FEATURES_1, FEATURES_3, HIDDEN, Evidence, Logistic, read_evidence
+from bot.answering.encoder import Encoders, Mode, load_encoders
+from bot.answering.entries import Library
+from bot.answering.fitting import State, fit_state
+from bot.answering.lexical import Lexical
+from bot.answering.typos import Typos
+from bot.content import Faults, Shape, Shelf, parse, read
+from bot.model import Outcome
+
+Floats = NDArray[np.float32]
+Entries = Sequence[tuple[str, Sequence[str]]]
+
+ANSWER_AT = 0.70  # the best candidate is shown as the answer from here
+SUGGEST_AT = 0.35  # "did you mean" from here; below, a person
+LONGEST = 600  # characters of a question that are read
+_URL = re.compile(r"(?i)\b(?:https?://|www\.)\S+")
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry that may answer. `score` orders candidates of one ranking; it means nothing across rankings."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What the search found: candidates best first, `p1` that the best is right, `p3` that the right one is in the top 3.
+
+    `read` is the question as it was understood (typos mended).
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    p1: float = 0.0
+    p3: float = 0.0
+    read: str = ""
+
+
+class GenericFile(Shape):
+    """`search/generic.yaml`: lines that no answer is for."""
+
+    schema_: str = Field(alias="schema", pattern="^generic/1$")
+    lines: list[str]
+
+
+def load_generic(shelf: Shelf, faults: Faults | None = None) -> tuple[str, ...]:
+    """The generic lines of a shelf; none, with the faults added, if the file is missing or broken."""
+    faults = faults or Faults()
+    found = shelf.file("search/generic.yaml")
+    document = parse(found[0], found[1], faults) if found else None
+    model = read(GenericFile, document, faults) if document else None
+    return tuple(model.lines) if model else ()
+
+
+def decide(ranking: Ranking, answer_at: float = ANSWER_AT, suggest_at: float = SUGGEST_AT) -> Outcome:
+    """Answer, "did you mean", or a person."""
+    if not ranking.candidates:
+        return Outcome.ESCALATE
+    if ranking.p1 >= answer_at:
+        return Outcome.ANSWER
+    return Outcome.SUGGEST if ranking.p3 >= suggest_at else Outcome.ESCALATE
+
+
+def prepare(question: str) -> str:
+    """A question as the search reads it: NFKC, invisible characters out, addresses of the web as the word "link"."""
+    text = unicodedata.normalize("NFKC", question[: 4 * LONGEST])
+    text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn"))
+    return _SPACES.sub(" ", _URL.sub("link", text)).strip()[:LONGEST]
+
+
+class Index:
+    """A fitted search. Immutable and safe for many threads; an edit makes a new one."""
+
+    def __init__(self, state: State, encoders: Encoders) -> None:
+        self._state, self._encoders = state, encoders
+        self._words = Lexical(state.group("words"))
+        self._typos = Typos(state.list("typo_words"), state.group("typos"))
+        self._places = {name: i for i, name in enumerate(state.ids)}
+        self._first, self._third = (Logistic.of(state.arrays[name]) for name in ("first", "third"))
+
+    @classmethod
+    def fit(
+        cls,
+        entries: Library | Entries,
+        *,
+        cache: Path | None = None,
+        generic: Sequence[str] = (),
+        encoders: Encoders | None = None,
+        light: bool = False,
+        previous: Index | None = None,
+    ) -> Index:
+        """An index over `(id, variants)` of each entry, or over a library's published entries.
+
+        `cache`: folder for embeddings and fitted state. `encoders`: share loaded ones. `previous`: its calibration is kept
+        and its head is where the new one starts, so that an edit is live within a second (fit again without it later).
+        """
+        pairs = entries.variants() if isinstance(entries, Library) else entries
+        loaded = encoders or (previous._encoders if previous else load_encoders(cache, light=light))
+        state = fit_state(pairs, loaded, tuple(generic), cache, previous._state if previous else None)
+        return cls(state, loaded)
+
+    @property
+    def mode(self) -> Mode:
+        """`full`, `light` (no onnxruntime) or `words` (no encoder at all)."""
+        return self._encoders.mode
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is missing for the full mode, in words."""
+        return self._encoders.notes
+
+    @property
+    def encoders(self) -> Encoders:
+        """The loaded encoders, to share with the next index."""
+        return self._encoders
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All entries it knows."""
+        return self._state.ids
+
+    def rank(self, question: str, allowed: Collection[str] | None = None) -> Ranking:
+        """Candidates among the allowed entries (None: all). Nothing of any other entry shows in the result."""
+        text = prepare(question)
+        visible = self._visible(allowed)
+        if not visible.any() or not any(c.isalnum() for c in text):
+            return Ranking(read=text)
+        text = self._typos.repair(text)
+        found = read_evidence(self._evidence(text, visible), self._state.habit())
+        order = [int(i) for i in found.order[0] if visible[i]]
+        p1 = float(self._first(found.matrix(FEATURES_1))[0])
+        p3 = max(p1, float(self._third(found.matrix(FEATURES_3))[0]))
+        candidates = tuple(Candidate(self._state.ids[i], float(found.scores[0, i])) for i in order)
+        return Ranking(candidates, p1, p3, text)
+
+    def _visible(self, allowed: Collection[str] | None) -> NDArray[np.bool_]:
+        if allowed is None:
+            return np.ones(len(self._places), bool)
+        mask = np.zeros(len(self._places), bool)
+        mask[[self._places[name] for name in allowed if name in self._places]] = True
+        return mask
+
+    def _evidence(self, text: str, visible: NDArray[np.bool_]) -> Evidence:
+        vector = self._vector(text)
+        evidence = self._state.evidence(vector[None], self._words.similarities(text)[None])
+        return _hide(evidence, visible)
+
+    def _vector(self, text: str) -> Floats:
+        parts = self._encoders.parts
+        return self._encoders.join([part.encode(text) for part in parts]) if parts else np.zeros(0, np.float32)
+
+
+def _hide(evidence: Evidence, visible: NDArray[np.bool_]) -> Evidence:
+    if visible.all():
+        return evidence
+    parts: dict[str, Any] = {
+        name: np.where(visible, value, HIDDEN if name == "head" else -1.0) for name, value in vars(evidence).items()
+    }
+    return Evidence(**parts)
