@@ -104,6 +104,18 @@ def _names(lesson: Lesson, known: Vocabulary) -> Iterator[Complaint]:
                 yield ("kb", i), f'the answer "{entry}" does not exist', "check its id, or remove it"
     if (lesson.action.intent == "ask") != bool(lesson.action.ask):
         yield ("action",), '"ask" and intent ask go together', "give both or neither"
+    if lesson.action.intent == "ask" and not lesson.kb:
+        yield ("action",), "the button asks, but no answer is named", "add kb with the answer it shows first"
+    yield from _emergency(lesson, known)
+
+
+def _emergency(lesson: Lesson, known: Vocabulary) -> Iterator[Complaint]:
+    kind = lesson.action.emergency
+    if kind and lesson.action.intent != "emergency":
+        yield ("action", "emergency"), "only the intent emergency starts one", "remove it, or change the intent"
+    elif kind and known.emergencies is not None and kind not in known.emergencies:
+        mend = f"use one of: {', '.join(sorted(known.emergencies))}"
+        yield ("action", "emergency"), f'the emergency "{kind}" is not known', mend
 
 
 def _placeholders(lesson: Lesson, known: Vocabulary) -> Iterator[Complaint]:

@@ -31,12 +31,17 @@ Spot = tuple[str | int, ...]
 
 
 class LessonAction(Shape):
-    """The one thing to do: a button. `ask` is the question that the button asks (intent `ask`)."""
+    """The one thing to do: a button.
+
+    With intent `ask`, `ask` is the question it stands for; the answer shown is the lesson's first `kb` entry. With
+    intent `emergency`, `emergency` is the kind that starts (absent: the general one).
+    """
 
     kind: Literal["button"] = "button"
     label: Texts
     intent: Intent
     ask: Texts | None = None
+    emergency: Name | None = None
 
 
 class Option(Shape):
@@ -189,6 +194,7 @@ class Vocabulary:
     roles: Collection[str]
     placeholders: Collection[str]
     answers: Collection[str] | None = None
+    emergencies: Collection[str] | None = None
     unset: Collection[str] = ()
     people: Collection[str] = ()
 

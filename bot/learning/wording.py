@@ -34,17 +34,29 @@ def lesson_card(
         return filled
 
     options = tuple(Button(text(o.text), "learning.answer", f"{nudge}:{o.id}") for o in lesson.question.options)
-    ask = text(lesson.action.ask) if lesson.action.ask else ""
+    title = text(lesson.title)
     blocks: list[Block] = [
         *([Text(words.say(lang, "learning.first"), "muted")] if decision.first else []),
         Text(text(lesson.body)),
         Choices(text(lesson.question.prompt), options),
-        Buttons((Button(text(lesson.action.label), intents[lesson.action.intent], ask),)),
+        Buttons((Button(text(lesson.action.label), intents[lesson.action.intent], _aim(lesson, title)),)),
         *([Text(words.say(lang, "learning.ask_less"), "muted")] if decision.ask_less else []),
         Buttons(tuple(_wishes(lesson, nudge, words, lang))),
     ]
-    card = Card(text(lesson.title), tuple(blocks), "question", source=lesson.id, lang=lang, private=True)
+    card = Card(title, tuple(blocks), "question", source=lesson.id, lang=lang, private=True)
     return card, sorted(set(missing))
+
+
+def _aim(lesson: Lesson, title: str) -> str:
+    """What the action button carries: the entry it shows, the kind of emergency, the subject of a talk."""
+    match lesson.action.intent:
+        case "ask":
+            return lesson.kb[0]
+        case "emergency":
+            return lesson.action.emergency or ""
+        case "person":
+            return title
+    return ""
 
 
 def _wishes(lesson: Lesson, nudge: str, words: Words, lang: str) -> Iterator[Button]:

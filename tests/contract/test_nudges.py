@@ -165,6 +165,23 @@ def test_sending_now_queues_a_card_for_everybody(house: House) -> None:
     assert key == "nudge:p_dana:core-1:2026-11-24"
 
 
+@pytest.mark.parametrize(
+    ("action", "button_"),
+    [
+        ({"intent": "emergency"}, ("emergency.start", "")),
+        ({"intent": "emergency", "emergency": "mfa"}, ("emergency.start", "mfa")),
+        ({"intent": "ask", "ask": {"en": "How?"}}, ("answering.ask", "some-entry")),
+        ({"intent": "person"}, ("tickets.person", "A prompt you did not start")),
+        ({"intent": "report"}, ("reporting.start", "")),
+    ],
+)
+def test_the_action_button_leads_to_the_other_pillars(house: House, action: dict[str, Any], button_: Any) -> None:
+    house.content = library(lesson("core-1", action={"label": {"en": "Do it"}, **action}))
+    house.send()
+    found = button(house.cards()[0], "Do it")
+    assert (found.action, found.value) == button_
+
+
 def test_sending_twice_sends_once(house: House) -> None:
     house.send()
     house.now += 60

@@ -16,7 +16,7 @@ from bot.organisation import load_organisation
 from tests.fakes.lessons import curriculum, lesson, library, raw, write
 
 ROLES = ["executive", "hr_legal", "it_helpdesk", "regular", "high_risk"]
-KNOWN = Vocabulary(ROLES, ["helpdesk_phone", "oncall"], ["some-entry"], people=["Dana Reyes"])
+KNOWN = Vocabulary(ROLES, ["helpdesk_phone", "oncall"], ["some-entry"], ["mfa"], people=["Dana Reyes"])
 TODAY = date(2026, 11, 24)
 LONG = (
     "This one sentence has far too many words because it never comes to an end and goes on and on until nobody who "
@@ -63,6 +63,9 @@ def test_a_good_lesson_has_no_fault(tmp_path: Path) -> None:
         ({"body__en": "Ring {helpdesk_phone} or {{oncall}}."}, "a curly bracket has no partner"),
         ({"action__intent": "dance"}, '"action.intent": input should be'),
         ({"action__intent": "ask"}, '"ask" and intent ask go together'),
+        ({"action__intent": "ask", "action__ask": {"en": "How?"}, "kb": []}, "no answer is named"),
+        ({"action__emergency": "flood"}, 'the emergency "flood" is not known, use one of: mfa'),
+        ({"action__intent": "report", "action__emergency": "mfa"}, "only the intent emergency starts one"),
         ({"kb": ["nowhere-else"]}, 'the answer "nowhere-else" does not exist'),
         ({"roles": ["boss"], "curriculum": "role"}, 'the role "boss" is not known'),
         ({"roles": ["regular"]}, "a core lesson is for everybody"),
