@@ -19,8 +19,8 @@ Handler = Callable[[Payload], None]
 class Pace:
     """How fast, how often, how long. Times in seconds."""
 
-    workers: int = 4  # jobs of one kind at once in this process
-    poll: float = 0.5  # between two looks into a queue
+    workers: int = 16  # jobs at once in this process, of the kinds that share a queue
+    poll: float = 0.5  # between two looks into a queue, each of which starts as many jobs as there are workers free
     attempts: int = 8  # of a handler that raises something unexpected
     first_wait: float = 2.0  # before the second attempt; doubles each time
     longest_wait: float = 600.0

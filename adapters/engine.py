@@ -1,9 +1,9 @@
 """`Jobs` on DBOS; the only module that imports it.
 
-A job is one durable workflow `kind:key`, in the queue of its kind, so that slow kinds never hold up quick ones. Its
-handler runs as a step: once the step is recorded it is never repeated; a crash before that repeats it, so handlers are
-keyed. A job that has to come again goes back into the queue with a delay (`2|kind:key`): that survives a restart, and
-nothing waits in a thread.
+A job is one durable workflow `kind:key`. Kinds that `workers` names have a queue of their own, so that slow ones never
+hold up quick ones; the others share one, since each queue costs reads while idle. The handler runs as a step: once the
+step is recorded it is never repeated; a crash before that repeats it, so handlers are keyed. A job that has to come
+again goes back into the queue with a delay (`2|kind:key`): that survives a restart, and nothing waits in a thread.
 
 On SQLite the engine has a file of its own (jobs.db; in ours its writes held our commits up for a second) and one owner;
 on PostgreSQL a schema of its own and any number of replicas, each under a name of its own.
@@ -38,6 +38,7 @@ State = Literal["off", "starting", "running", "failed"]
 
 FILE = "jobs.db"
 VERSION = "1"  # of the stored form of a job. Never the code's: an upgrade would strand what is queued
+SHARED = "jobs"  # the queue of kinds without one of their own
 JOB, TIMED, TICK = "job", "timed", "tick"  # the workflows; what a schedule starts is "timed", and forgotten sooner
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _MANY = 500  # rows a read
@@ -65,9 +66,9 @@ class DbosJobs:
     """`Jobs` over DBOS. One at a time in a process.
 
     `replica` must be stable over restarts and different for each replica: a replica takes up its own unfinished jobs
-    when it starts, and nobody else's. `db` holds the heartbeats by which replicas on PostgreSQL find the jobs of a dead
-    one. `on_failed(kind, key, error)` hears of jobs that were given up, at least once each; `error` is the name of an
-    exception, never its text.
+    when it starts, and nobody else's. `workers` gives kinds a queue of their own, with so many at once in this process.
+    `db` holds the heartbeats by which replicas on PostgreSQL find the jobs of a dead one. `on_failed(kind, key, error)`
+    hears of jobs that were given up, at least once each; `error` is the name of an exception, never its text.
     """
 
     def __init__(
@@ -177,8 +178,9 @@ class DbosJobs:
             from dbos import DBOS, SetEnqueueOptions, SetWorkflowID  # noqa: PLC0415
 
             function = self._workflows[job.workflow]
+            queue = job.kind if job.kind in self._workers else SHARED
             with SetWorkflowID(job.identity()), SetEnqueueOptions(delay_seconds=delay if delay > 0 else None):
-                DBOS.enqueue_workflow(job.kind, function, job.kind, job.key, job.payload, job.number, job.failures)
+                DBOS.enqueue_workflow(queue, function, job.kind, job.key, job.payload, job.number, job.failures)
 
         try:
             contextvars.Context().run(enqueue)
@@ -254,9 +256,8 @@ class DbosJobs:
             DBOS(config=self._config())
             self._register()
             DBOS.launch()
-            for kind in self._handlers:
-                workers = self._workers.get(kind, self._pace.workers)
-                DBOS.register_queue(kind, worker_concurrency=workers, polling_interval_sec=self._pace.poll)
+            for queue, workers in {SHARED: self._pace.workers, **self._workers}.items():
+                DBOS.register_queue(queue, worker_concurrency=workers, polling_interval_sec=self._pace.poll)
             self._apply_schedules()
         except BaseException:
             _destroy(0)

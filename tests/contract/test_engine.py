@@ -30,13 +30,15 @@ class Running:
     jobs: DbosJobs
     seen: Seen
     home: Home
+    slow_may_end: threading.Event
 
 
 @pytest.fixture(scope="module")
 def running(shared_home: Home) -> Iterator[Running]:
     """An engine with a handler for each way a job can go. Starting one takes a second, so the tests share it."""
     seen = Seen()
-    jobs = shared_home.engine(on_failed=seen.fail)
+    jobs = shared_home.engine(on_failed=seen.fail, workers={"slow": 1})
+    slow_may_end = threading.Event()
 
     def fine(payload: Payload) -> None:
         seen.note("fine", payload["id"])
@@ -65,9 +67,14 @@ def running(shared_home: Home) -> Iterator[Running]:
         jobs.submit("fine", payload["id"], {"id": payload["id"]})
         seen.note("parent", payload["id"])
 
-    handlers = (fine, flaky, hopeless, limited, storeless, gone, parent)
+    def slow(payload: Payload) -> None:
+        seen.note("slow", payload["id"])
+        slow_may_end.wait()
+
+    handlers = (fine, flaky, hopeless, limited, storeless, gone, parent, slow)
     jobs.start({handler.__name__: handler for handler in handlers})
-    yield Running(jobs, seen, shared_home)
+    yield Running(jobs, seen, shared_home, slow_may_end)
+    slow_may_end.set()
     jobs.stop(0)
 
 
@@ -99,6 +106,16 @@ def test_keys_of_different_kinds_are_apart(running: Running) -> None:
     running.jobs.submit("limited", "twin", {"id": "twin"})
     running.seen.wait_called("fine", "twin")
     running.seen.wait_called("limited", "twin")
+
+
+def test_a_slow_kind_holds_up_no_other(running: Running) -> None:
+    for number in range(30):  # more than the others' workers
+        running.jobs.submit("slow", f"slow{number}", {"id": "slow"})
+    running.seen.wait_called("slow", "slow")
+    running.jobs.submit("fine", "quick", {"id": "quick"})
+    running.seen.wait_called("fine", "quick")
+    assert running.seen.calls.count(("slow", "slow")) == 1
+    running.slow_may_end.set()
 
 
 def test_a_failing_job_is_tried_again(running: Running) -> None:
