@@ -13,7 +13,7 @@ from bot.organisation import Words, fill, pick
 from bot.ports import Row
 
 LISTED = 30  # messages that "my data" shows
-_COMFORT = ("one_a_day", "quiet_hours", "spread")  # rules worth naming only if no other one held it back
+_COMFORT = ("one_a_day", "quiet_hours", "spread")  # named only if nothing else held it back, the last one first
 INTENTS: Mapping[str, str] = {
     "report": "reporting.start",
     "person": "tickets.person",
@@ -132,6 +132,6 @@ def in_words(decision: Decision, words: Words, lang: str, roles: Mapping[str, st
     if decision.when is None:
         return words.say(lang, f"learning.none.{decision.reason}")
     said = [why(decision.reason, dict(decision.facts), words, lang, roles)]
-    telling = [rule for rule in decision.rules if rule not in _COMFORT] or list(decision.rules)
+    telling = [rule for rule in decision.rules if rule not in _COMFORT] or sorted(decision.rules, key=_COMFORT.index)
     said += [words.say(lang, f"learning.rule.{telling[-1]}")] if telling else []
     return " ".join([*said, *(words.say(lang, f"learning.note.{note}") for note in decision.notes)])
