@@ -1,0 +1,219 @@
+"""Header lines of hostile mails: unfolding, encoded words (RFC 2047), addresses (RFC 5322, tolerant), dates, results."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
+from email.message import Message
+from email.utils import parsedate_to_datetime
+
+from bot.reporting.charset import decode
+from bot.reporting.mail_model import (
+    MAX_ADDRESSES,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    MAX_VALUE,
+    Address,
+    AuthResult,
+)
+
+Headers = list[tuple[str, str]]
+EXCHANGE_ONLINE = "exchange-online"  # its results carry no server name
+
+_WORD = re.compile(r"=\?([A-Za-z0-9_.:+*-]{1,60})\?([bBqQ])\?(.{0,4000}?)\?=")
+_FOLD = re.compile(r"\r?\n[ \t]*|\r")
+_HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_RESULT = re.compile(r"\b(spf|dkim|dmarc|compauth|arc)\s*=\s*([a-z]{2,12})\b([^;]{0,500})", re.I)
+_DOMAIN_OF = {"spf": ("smtp.mailfrom", "smtp.helo"), "dkim": ("header.d", "header.i"), "dmarc": ("header.from",)}
+
+
+def unfold(items: Iterable[tuple[str, object]]) -> tuple[Headers, bool]:
+    """Names and values with folding undone and bytes decoded (not yet encoded words). True if something was cut off."""
+    result: Headers = []
+    size = 0
+    for name, value in items:
+        text = _text(str(value))
+        size += len(name) + len(text)
+        if len(result) >= MAX_HEADERS or size > MAX_HEADER_BYTES:
+            return result, True
+        result.append((name.strip()[:200], _FOLD.sub(" ", text[:MAX_VALUE]).strip()))
+    return result, False
+
+
+def _text(value: str) -> str:
+    """compat32 keeps bytes above 127 as surrogates; mails in the wild mean UTF-8 or cp1252 by them."""
+    if value.isascii():
+        return value
+    return decode(value.encode("utf-8", "surrogateescape"))[0]
+
+
+def words(text: str) -> str:
+    """Encoded words as text. White space between two of them vanishes; a character split over two is joined again."""
+    if "=?" not in text:
+        return _CONTROL.sub("", text)
+    out: list[str] = []
+    held, charset, end = b"", "", 0
+    for match in _WORD.finditer(text[:MAX_VALUE]):
+        between = text[end : match.start()]
+        joined = bool(charset) and not between.strip()
+        if held and not (joined and match[1].lower() == charset):
+            out.append(decode(held, charset)[0])
+            held = b""
+        if not joined:
+            out.append(between)
+        held += _unword(match[2], match[3])
+        charset, end = match[1].lower(), match.end()
+    if held:
+        out.append(decode(held, charset)[0])
+    return _CONTROL.sub("", "".join(out) + text[end:])
+
+
+def _unword(coding: str, payload: str) -> bytes:
+    data = payload.encode("utf-8", "surrogatepass")
+    if coding in "qQ":
+        return _HEX.sub(lambda m: bytes.fromhex(m[1].decode()), data.replace(b"_", b" "))
+    clean = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+    try:
+        return base64.b64decode(clean + b"=" * (-len(clean) % 4))
+    except (binascii.Error, ValueError):
+        return base64.b64decode(clean[: len(clean) // 4 * 4])
+
+
+def values(headers: Headers, name: str) -> list[str]:
+    """All values of a header, as they stand."""
+    wanted = name.lower()
+    return [value for key, value in headers if key.lower() == wanted]
+
+
+def first(headers: Headers, name: str) -> str:
+    """The first value with encoded words read, or empty."""
+    return next((words(value).strip() for value in values(headers, name)), "")
+
+
+def addresses(values: Sequence[str]) -> tuple[Address, ...]:
+    """Mailboxes of address headers. A display name with a bare comma is put together again, as mail programs show it."""
+    result: list[Address] = []
+    pending = ""
+    for value in values:
+        for box in _boxes(value[:MAX_VALUE]):
+            if not box.email:
+                pending = f"{pending} {box.name}".strip()
+            else:
+                result.append(Address(f"{pending} {box.name}".strip(), box.email))
+                pending = ""
+            if len(result) >= MAX_ADDRESSES:
+                return tuple(result)
+    if pending:
+        result.append(Address(pending, ""))
+    return tuple(result)
+
+
+class _Box:
+    """Collects the pieces of one mailbox while `_boxes` walks over a value."""
+
+    def __init__(self) -> None:
+        self.name: list[str] = []
+        self.angle: list[str] | None = None
+        self.comment: list[str] = []
+
+    def address(self) -> Address | None:
+        name = words("".join(self.name).strip()).strip(" \t\"'")
+        comment = words("".join(self.comment)).strip()
+        if self.angle is not None:
+            return Address(name or comment, _clean("".join(self.angle)))
+        if "@" in name:
+            token = max(name.split(), key=lambda part: "@" in part, default="")
+            return Address(" ".join(part for part in name.split() if part != token) or comment, _clean(token))
+        return Address(name or comment) if name or comment else None
+
+
+def _clean(address: str) -> str:
+    return _CONTROL.sub("", words(address)).strip(" \t<>\"'")[:320]
+
+
+def _boxes(value: str) -> Iterator[Address]:
+    box, quoted, depth, escaped = _Box(), False, 0, False
+    for char in value:
+        if escaped:
+            (box.comment if depth else box.name if box.angle is None else box.angle).append(char)
+            escaped = False
+        elif char == "\\" and (quoted or depth):
+            escaped = True
+        elif quoted:
+            if char == '"':
+                quoted = False
+            else:
+                (box.name if box.angle is None else box.angle).append(char)
+        elif depth:
+            depth += (char == "(") - (char == ")")
+            if depth:
+                box.comment.append(char)
+        elif char == '"':
+            quoted = True
+        elif char == "(" and box.angle is None:
+            depth = 1
+        elif char == "<":
+            box.angle = []
+        elif char == ">":
+            continue
+        elif char in ",;":
+            if found := box.address():
+                yield found
+            box = _Box()
+        elif char == ":" and box.angle is None and "@" not in box.name:
+            box = _Box()  # the name of a group
+        else:
+            (box.name if box.angle is None else box.angle).append(char)
+    if found := box.address():
+        yield found
+
+
+def date(value: str) -> str:
+    """An RFC 5322 date as ISO 8601 in UTC, or empty."""
+    try:
+        moment = parsedate_to_datetime(value[:200])
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return ""
+
+
+def auth_results(headers: Headers, authserv_id: str) -> tuple[AuthResult, ...]:
+    """What our own gateway found. Only its topmost header counts, with those directly above the next other header:
+    a sender can write any header, but not above ours. Other servers' results are ignored (RFC 8601, section 5).
+    """
+    if not authserv_id:
+        return ()
+    found: list[AuthResult] = []
+    for name, value in headers:
+        if name.lower() == "authentication-results" and _is_ours(value, authserv_id):
+            found.extend(_results(value))
+        elif found:
+            break
+    return tuple(found)
+
+
+def _is_ours(value: str, authserv_id: str) -> bool:
+    server = value.partition(";")[0].strip().lower()
+    if authserv_id.lower() == EXCHANGE_ONLINE:
+        return "=" in server.partition(" ")[0]
+    return server.partition(" ")[0] == authserv_id.lower()
+
+
+def _results(value: str) -> Iterator[AuthResult]:
+    for match in _RESULT.finditer(re.sub(r"\([^()]{0,500}\)", " ", value[:4000])):
+        method = match[1].lower()
+        domain = ""
+        for key in _DOMAIN_OF.get(method, ()):
+            if hit := re.search(rf"\b{re.escape(key)}\s*=\s*([^\s;]{{1,300}})", match[3], re.I):
+                domain = hit[1].rpartition("@")[2].strip("<>\"'").lower()
+                break
+        yield AuthResult(method, match[2].lower(), domain)
+
+
+def raw_items(message: Message) -> Iterable[tuple[str, object]]:
+    """Header pairs of a parsed message without any decoding by the standard library."""
+    return message.raw_items()
