@@ -73,12 +73,14 @@ class Server:
         test = ["test", "-x", str(programs / "initdb")]
         if subprocess.run(test, user=self._user, cwd=self._folder, check=False).returncode == 0:
             return programs
-        copy = self._folder / "install"
-        shutil.copytree(programs.parent, copy, symlinks=True)
+        package, copy = programs.parents[1], self._folder / "install"
+        for part in (programs.parent, package.with_name(f"{package.name}.libs")):  # the programs look for both
+            if part.exists():
+                shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True)
         for path in (copy, *copy.rglob("*")):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | 0o055)
-        return copy / "bin"
+        return copy / programs.relative_to(package.parent)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 30
