@@ -48,7 +48,7 @@ class SqliteDb:
         self.path = path
         self._waits = waits
         self._local = threading.local()
-        self._lock = threading.Lock()
+        self._lock, self._writer = threading.Lock(), threading.Lock()
         self._opened: list[tuple[threading.Thread, Database]] = []
         self._closed = False
         if sqlite3.sqlite_version_info < OLDEST:
@@ -61,18 +61,19 @@ class SqliteDb:
         if self._inside():
             raise RuntimeError("a transaction is open in this thread: pass its Tx on, transactions don't nest")
         database = self._database()
-        with self._clear_errors():
-            database.conn.execute("BEGIN IMMEDIATE")
-        self._local.inside = True
-        try:
-            yield _SqliteTx(self, database)
+        with self._turn():
             with self._clear_errors():
-                database.conn.execute("COMMIT")
-        finally:
-            self._local.inside = False
-            if database.conn.in_transaction:
-                with suppress(sqlite3.Error):  # what went wrong is already on its way up
-                    database.conn.execute("ROLLBACK")
+                database.conn.execute("BEGIN IMMEDIATE")
+            self._local.inside = True
+            try:
+                yield _SqliteTx(self, database)
+                with self._clear_errors():
+                    database.conn.execute("COMMIT")
+            finally:
+                self._local.inside = False
+                if database.conn.in_transaction:
+                    with suppress(sqlite3.Error):  # what went wrong is already on its way up
+                        database.conn.execute("ROLLBACK")
 
     def query(self, sql: str, **params: object) -> list[Row]:
         return self._query(self._database(), sql, params)
@@ -84,6 +85,16 @@ class SqliteDb:
         for _, database in opened:
             with suppress(sqlite3.Error):
                 database.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer of this process at a time: SQLite itself makes them poll, and the unlucky ones poll for long."""
+        if not self._writer.acquire(timeout=self._waits):
+            raise StoreUnavailable(f"The database {self.path} is held by another transaction of this process")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def _inside(self) -> bool:
         return bool(getattr(self._local, "inside", False))

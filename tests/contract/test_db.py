@@ -310,6 +310,29 @@ def test_a_locked_file_is_said(tmp_path: Path) -> None:
     db.close()
 
 
+def test_a_transaction_that_holds_the_others_up_is_said(tmp_path: Path) -> None:
+    from adapters.stores.sqlite import SqliteDb
+
+    db = SqliteDb(tmp_path / "a.db", waits=0.01)
+    caught: list[Exception] = []
+
+    def write() -> None:
+        try:
+            with db.tx():
+                pass
+        except StoreUnavailable as error:
+            caught.append(error)
+
+    with db.tx():
+        other = threading.Thread(target=write)
+        other.start()
+        other.join()
+    assert [type(error) for error in caught] == [StoreUnavailable]
+    write()
+    assert len(caught) == 1
+    db.close()
+
+
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="cannot be opened"):
