@@ -1,0 +1,186 @@
+"""The words the emergency gate knows, and finding them in a text: exact, as a part of a longer word, or mistyped.
+
+An entry is one or more words. `passw*` knows every word that starts so, `*handy` every word that ends so, `put~` is a past
+form unless a modal verb stands before it, `usé^` counts only with its accent. A French past participle whose accent is missing counts only after a form of
+"avoir" or "être". Entries of several words hide the shorter ones inside them ("sent folder" is no sending).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from rapidfuzz.distance import OSA
+
+from bot.answering.emergency_text import Word, clean, fold, words
+
+SHORTEST_TYPO = 4
+MAX_TYPOS = 40  # unknown words looked up a text: keeps the longest text inside its time
+_WILD = 3  # letters a wildcard must have
+
+
+class Form(IntEnum):
+    """How a word stands in its group. Things and marks are PLAIN; the others are forms of a verb."""
+
+    PLAIN = 0
+    DONE = 1
+    BASE = 2
+    UNLESS_MODAL = 3  # "put": done, unless a modal verb stands before
+    IF_HELPED = 4  # "clique" for "cliqué": done only after an auxiliary
+
+
+Sense = tuple[int, Form]  # group number, form
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A known word or phrase in a text: word positions `start` to `end` (exclusive), and what it may mean."""
+
+    start: int
+    end: int
+    senses: tuple[Sense, ...]
+
+
+@dataclass
+class Lexicon:
+    """Every entry, ready for look-up. Fill with `add`, then call `close` once."""
+
+    groups: dict[str, int] = field(default_factory=dict)
+    _exact: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
+    _folded: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
+    _starts: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
+    _ends: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
+    _phrases: dict[str, list[tuple[tuple[str, ...], Sense, bool]]] = field(default_factory=lambda: defaultdict(list))
+    _known: set[str] = field(default_factory=set)
+    _typos: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def group(self, name: str) -> int:
+        """The number of a group, made if it is new."""
+        return self.groups.setdefault(name, len(self.groups))
+
+    def add(self, name: str, entries: Iterable[str], form: Form, lang: str, *, hides: bool = True) -> None:
+        """Add entries of one language to a group."""
+        number = self.group(name)
+        for entry in entries:
+            for spelling in _spellings(entry, lang):
+                self._add(number, spelling, form, lang, hides)
+
+    def _add(self, number: int, entry: str, form: Form, lang: str, hides: bool) -> None:
+        own = Form.UNLESS_MODAL if entry.endswith("~") else form
+        parts = words(clean(entry.strip("*~^")))
+        if not parts:
+            return
+        sense = (number, own)
+        folded = tuple(part.folded for part in parts)
+        if len(parts) > 1:
+            self._phrases[folded[0]].append((folded, sense, hides))
+        elif entry.endswith("*"):
+            self._starts[folded[0]].add(sense)
+        elif entry.startswith("*"):
+            self._ends[folded[0]].add(sense)
+        else:
+            self._exact[parts[0].exact].add(sense)
+            if entry.endswith("^"):
+                return
+            lost = lang == "fr" and own is Form.DONE and parts[0].exact.endswith(("é", "és", "ée", "ées"))
+            self._folded[folded[0]].add((number, Form.IF_HELPED) if lost else sense)
+
+    def close(self, mend: Iterable[str], known: Iterable[str]) -> None:
+        """Finish. Unknown words are taken for mistyped ones of `mend`, unless they are in `known`."""
+        self._known.update(fold(clean(word)) for word in known)
+        parts = {part for phrases in self._phrases.values() for entry, _, _ in phrases for part in entry}
+        self._known.update(parts)
+        deletes: dict[str, set[str]] = defaultdict(set)
+        for word in sorted({fold(clean(word)) for word in mend}):
+            if len(word) >= SHORTEST_TYPO - 1:
+                for shorter in _deletes(word, _mistakes(word)):
+                    deletes[shorter].add(word)
+        self._typos = {shorter: tuple(sorted(found)) for shorter, found in deletes.items()}
+        for entries in self._phrases.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+
+    def find(self, text: tuple[Word, ...]) -> list[Hit]:
+        """All hits in order of `start`; phrases before the single words they leave visible."""
+        hits: list[Hit] = []
+        fixed, budget = [], MAX_TYPOS
+        hidden = [False] * len(text)
+        for word in text:
+            senses, repaired, cost = self._single(word, budget > 0)
+            budget -= cost
+            fixed.append((senses, repaired))
+        spelt = [repaired for _, repaired in fixed]
+        for i in range(len(text)):
+            hits.extend(self._at(i, spelt, hidden))
+        for i, (senses, _) in enumerate(fixed):
+            if senses and not hidden[i]:
+                hits.append(Hit(i, i + 1, senses))
+        hits.sort(key=lambda hit: (hit.start, -hit.end))
+        return hits
+
+    def _at(self, i: int, spelt: list[str], hidden: list[bool]) -> Iterable[Hit]:
+        longest = 0
+        for entry, sense, hides in self._phrases.get(spelt[i], ()):
+            size = len(entry)
+            if (hides and size < longest) or tuple(spelt[i : i + size]) != entry:
+                continue
+            if hides and not longest and hidden[i]:
+                continue
+            yield Hit(i, i + size, (sense,))
+            if hides:
+                longest = size
+                hidden[i : i + size] = [True] * size
+
+    def _single(self, word: Word, may_repair: bool) -> tuple[tuple[Sense, ...], str, int]:
+        """Senses of one word, its spelling after repair, and whether a repair was tried (1 or 0)."""
+        senses = self._exact.get(word.exact, set())
+        if not senses or word.exact == word.folded:
+            senses = senses | self._folded.get(word.folded, set())
+        senses = senses | self._partly(word.folded)
+        if senses:
+            return tuple(senses), word.folded, 0
+        if not may_repair or len(word.folded) < SHORTEST_TYPO or word.folded in self._known or word.folded.isdigit():
+            return (), word.folded, 0
+        near = self._near(word.folded)
+        return tuple({sense for other in near for sense in self._folded.get(other, ())}), near[0] if near else word.folded, 1
+
+    def _partly(self, word: str) -> set[Sense]:
+        found: set[Sense] = set()
+        for size in range(_WILD, len(word) + 1):
+            found |= self._starts.get(word[:size], set()) | self._ends.get(word[-size:], set())
+        return found
+
+    def _near(self, word: str) -> list[str]:
+        """Entries within one mistake (two for words of 8 letters or more), nearest only, in alphabetical order."""
+        word = word[:24]
+        best = _mistakes(word)
+        seen = {entry for shorter in _deletes(word, best) for entry in self._typos.get(shorter, ())}
+        seen = {entry for entry in seen if entry[0] == word[0] or len(entry) >= 7 or sorted(entry[:2]) == sorted(word[:2])}
+        scored = [(OSA.distance(word, entry, score_cutoff=best), entry) for entry in sorted(seen)]
+        least = min((score for score, _ in scored), default=99)
+        return [entry for score, entry in scored if score == least <= best]
+
+
+def _mistakes(word: str) -> int:
+    """How many mistakes a word of this length may have."""
+    return 2 if len(word) >= 9 else 1
+
+
+def _deletes(word: str, depth: int) -> set[str]:
+    """The word, and what is left of it with up to `depth` letters taken out."""
+    found, edge = {word}, {word}
+    for _ in range(depth):
+        edge = {item[:i] + item[i + 1 :] for item in edge for i in range(len(item))}
+        found |= edge
+    return found
+
+
+def _spellings(entry: str, lang: str) -> tuple[str, ...]:
+    """German umlauts are also typed as two letters."""
+    other = entry
+    if lang == "de":
+        for umlaut, pair in (("ä", "ae"), ("ö", "oe"), ("ü", "ue")):
+            other = other.replace(umlaut, pair)
+    return (entry,) if other == entry else (entry, other)
+
