@@ -23,7 +23,7 @@ REMOVED = "[removed]"
 class ForgetStore(Protocol):
     """SQL of forgetting. `counts` names the tables and the rows that were changed or deleted."""
 
-    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str]) -> Mapping[str, int]: ...
+    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ def forget(
     directory: Directory,
     auditor: Auditor,
     clock: Clock,
+    conversation: str,
 ) -> Forgotten:
-    """Forget one person. Raises `NotFound` if nobody of that id or address is known here."""
+    """Forget one person; `conversation` is theirs in the local web chat. Raises `NotFound` if nobody of that id or address is known here."""
     person = identities.find(who) or _stranger(who)
     key = person.key or identities.known_key(person)
     if not key and directory.find(who) is None:
@@ -54,7 +55,7 @@ def forget(
         person = Person(person.id, person.name, person.email, key=key)
         names = [name for name in (person.id, person.email, person.name) if len(name) > 2]
         with db.tx() as tx:
-            counts = store.forget(tx, key, names)
+            counts = store.forget(tx, key, names, conversation)
             identities.drop(tx, person)
             auditor.append(tx, clock.now(), "secdesk", "person.forget", key, {})
     return Forgotten(counts, directory.forget(who))

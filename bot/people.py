@@ -78,6 +78,11 @@ class Identities:
         """Everybody in the directory, with their pseudonym where they have one."""
         return (replace(person, key=self.known_key(person)) for person in self._directory.people())
 
+    def meet_all(self, people: Iterable[Person], at: float) -> list[Person]:
+        """Give everybody who has none yet a pseudonym, in one transaction."""
+        with self._db.tx() as tx:
+            return [self.meet(tx, person, at) for person in people]
+
     def find(self, who: str) -> Person | None:
         """A directory person by id or address, with their pseudonym."""
         person = self._directory.find(who)

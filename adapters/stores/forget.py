@@ -16,6 +16,11 @@ _OWN = (
     ("nudge", "person"),
     ("memory", "person"),
     ("preference", "person"),
+    ("nudge_hold", "person"),
+    ("enrolment", "person"),
+    ("topic_asked", "person"),
+    ("console_link", "person"),
+    ("console_session", "person"),
 )
 # Free text that may name the person: the name comes out.
 _TEXTS = (
@@ -29,17 +34,16 @@ _TEXTS = (
     ("mail", "name"),
     ("mail", "facts"),
     ("mail", "verdict"),
+    ("web_post", "card"),
     ("outbox", "error"),
+    ("delivery", "error"),
 )
 
 
 class SqlForgetStore:
     """Implements `bot.forget.ForgetStore`."""
 
-    def __init__(self, tables: Sequence[str]) -> None:
-        self._tables = set(tables)
-
-    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str]) -> Mapping[str, int]:
+    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str) -> Mapping[str, int]:
         counts: dict[str, int] = {}
         own = "ticket IN (SELECT number FROM ticket WHERE requester = :p)"
         counts["mail"] = tx.execute(
@@ -54,12 +58,15 @@ class SqlForgetStore:
         )
         counts["page"] = tx.execute(f"UPDATE page SET summary = '' WHERE {own}", p=pseudonym)  # noqa: S608
         counts["ticket"] = tx.execute("UPDATE ticket SET subject = '', place = '' WHERE requester = :p", p=pseudonym)
-        tx.execute("UPDATE event SET delivery = '' WHERE delivery IN (SELECT id FROM delivery WHERE person = :p)", p=pseudonym)
+        tx.execute(
+            "UPDATE event SET delivery = '' WHERE delivery IN (SELECT id FROM delivery WHERE person = :p)", p=pseudonym
+        )
+        counts["web_post"] = tx.execute("DELETE FROM web_post WHERE conversation = :c", c=conversation)
+        tx.execute("DELETE FROM web_conversation WHERE id = :c", c=conversation)
         for table, column in _OWN:
-            if table in self._tables:
-                counts[table] = tx.execute(f"DELETE FROM {table} WHERE {column} = :p", p=pseudonym)  # noqa: S608
+            counts[table] = tx.execute(f"DELETE FROM {table} WHERE {column} = :p", p=pseudonym)  # noqa: S608
         for table, column in _TEXTS:
-            for name in names if table in self._tables else ():
+            for name in names:
                 tx.execute(
                     f"UPDATE {table} SET {column} = REPLACE({column}, :name, :removed) WHERE {column} LIKE :like",  # noqa: S608
                     name=name, removed=REMOVED, like=f"%{name}%",

@@ -95,6 +95,13 @@ class Answers:
             return lambda work: self._show(work, turn, found, considered.confidence)
         return lambda work: self._answer(work, turn, considered)
 
+    def secret(self, turn: Turn, *, real: bool) -> Effect:
+        """What follows when somebody says whether the secret they pasted was a real one."""
+        if real:
+            return lambda work: self._secret_was_real(work, turn)
+        card = Card("", (Text(self._words.say(turn.lang, "secret.no")),), lang=turn.lang)
+        return lambda _work: card
+
     # reading
 
     def consider(self, text: str, person: Person) -> Considered:
@@ -151,11 +158,6 @@ class Answers:
                 return lambda work: self._rate(work, turn, verb, value)
             case "why":
                 return lambda _work: self._why(turn, value)
-            case "secret_yes":
-                return lambda work: self._secret_was_real(work, turn)
-            case "secret_no":
-                card = Card("", (Text(self._words.say(turn.lang, "secret.no")),), lang=turn.lang)
-                return lambda _work: card
         return None
 
     def _answer(self, work: Work, turn: Turn, considered: Considered) -> Card:
@@ -192,8 +194,7 @@ class Answers:
 
     def escalate(self, work: Work, turn: Turn, text: str, confidence: float = 0.0) -> Card:
         """A person, with the ticket already filled in."""
-        words, lang = self._words, turn.lang
-        subject = text or words.say("en", "ticket.no_subject")
+        subject = text or self._words.say("en", "ticket.no_subject")
         self._keep(work, turn, subject, Outcome.ESCALATE, "", confidence)
         join = f"question:{turn.person.key}"
         ref = self._escalation.open(
@@ -204,18 +205,18 @@ class Answers:
             lines = "\n".join(("> " if row["direction"] == "in" else "< ") + row["text"] for row in talk)
             self._escalation.log(work, ref.number, turn.person.key, "conversation", lines)
         work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": ref.number})
-        phone = words.say(lang, "escalate.phone", helpdesk_phone=turn.values.get("helpdesk_phone", ""))
-        leave = Button(words.say(lang, "button.leave_ticket"), "tickets.leave", ref.number)
-        return Card(
-            words.say(lang, "escalate.title", number=ref.number),
-            (
-                Text(words.say(lang, "escalate.body", by=self._promise(turn.person, turn.at))),
-                Text(phone, "muted"),
-                Buttons((leave, Button(words.say(lang, "button.my_tickets"), "tickets.mine"))),
-            ),
-            "done",
-            lang=lang,
-        )
+        return self.person_card(turn.person, turn.at, ref.number)
+
+    def person_card(self, person: Person, at: float, number: str) -> Card:
+        """That a person has it now; without a number: that a person would get it."""
+        words, lang = self._words, person.language
+        values = self._organisation().values(person.entity)
+        phone = words.say(lang, "escalate.phone", helpdesk_phone=values.get("helpdesk_phone", ""))
+        title = words.say(lang, "escalate.title", number=number) if number else words.say(lang, "escalate.would")
+        body = words.say(lang, "escalate.body", by=self._promise(person, at))
+        leave = Button(words.say(lang, "button.leave_ticket"), "tickets.leave", number)
+        mine = Button(words.say(lang, "button.my_tickets"), "tickets.mine")
+        return Card(title, (Text(body), Text(phone, "muted"), Buttons((leave, mine))), "done", lang=lang)
 
     # inside
 
@@ -248,7 +249,7 @@ class Answers:
 
     def _secret_was_real(self, work: Work, turn: Turn) -> Card:
         severity: Severity = "S1" if turn.place.private else "S2"
-        text = self._words.say("en", "secret.title", kinds="password")
+        text = self._words.say("en", "secret.subject")
         join = f"secret:{turn.person.key}"
         request = TicketRequest(turn.person.key, turn.place, "question", text, text, severity, join=join)
         number = self._escalation.open(work, request).number
@@ -276,21 +277,3 @@ class Answers:
     @property
     def _words(self) -> Words:
         return self._organisation().words
-
-
-def secret_notice(organisation: Callable[[], Organisation]) -> Callable[[Turn], Card]:
-    """What somebody who pasted a secret is told (it was never kept)."""
-
-    def notice(turn: Turn) -> Card:
-        words, lang = organisation().words, turn.lang
-        kinds = ", ".join(words.say(lang, f"kind.{kind}") for kind in turn.removed)
-        body = "secret.body" if "reset_url" in turn.values else "secret.body_no_url"
-        blocks = [Text(words.say(lang, body, **turn.values))]
-        if "code" in turn.removed:
-            blocks.append(Text(words.say(lang, "secret.code"), "strong"))
-        yes = Button(words.say(lang, "button.secret_yes"), "answering.secret_yes")
-        no = Button(words.say(lang, "button.secret_no"), "answering.secret_no")
-        title = words.say(lang, "secret.title", kinds=kinds)
-        return Card(title, (*blocks, Buttons((yes, no))), "warning", lang=lang)
-
-    return notice

@@ -70,7 +70,7 @@ class EmergencyDoor:
         return self._parts.gate().confirm_card(kind, lang, turn.values)
 
     def without_store(self, message: Message, values: Mapping[str, str]) -> Card:
-        gate, words = self._parts.gate(), self._parts.organisation().words
+        gate = self._parts.gate()
         sighting = gate.look(message.text)
         kind = sighting.kind if sighting.level != "none" else self._kind_of(message)
         lang = message.person.language if message.action else self._language(message.person, sighting)
@@ -79,7 +79,7 @@ class EmergencyDoor:
         card = gate.card(kind, lang, values, "")
         if not called:
             log.error("emergency page failed: %s", error)
-            truth = words.say(lang, "emergency.no_page", helpdesk_phone=values.get("helpdesk_phone", ""))
+            truth = gate.text("nobody_reached", lang, values)
             card = replace(card, blocks=(Text(truth, "strong"), *card.blocks))
         return card
 
@@ -91,7 +91,7 @@ class EmergencyDoor:
         lang = lang or turn.lang
         summary = self._summary(person, kind)
         request = TicketRequest(
-            person.key, turn.place, "emergency", gate.title(kind, "en"), turn.text or gate.title(kind, "en"), "S3",
+            person.key, turn.place, "emergency", gate.summary(kind), turn.text or gate.summary(kind), "S3",
             join=f"emergency:{person.key}", page=summary,
         )  # fmt: skip
         ref = self._parts.escalation.open(work, request)
@@ -101,13 +101,13 @@ class EmergencyDoor:
         work.dialogue(person.key, turn.place, FLOW, {**state, "answered": "{}"})
         card = gate.card(kind, lang, turn.values, ref.number)
         if not self._parts.on_duty(turn.at):
-            truth = self._say(lang, "emergency.no_page", **turn.values)
+            truth = gate.text("nobody_reached", lang, turn.values)
             card = replace(card, blocks=(Text(truth, "strong"), *card.blocks))
-        return self._with_question(card, kind, {}, lang)
+        return self._with_question(card, state | {"answered": "{}"})
 
-    def _with_question(self, card: Card, kind: str, answered: Mapping[str, str], lang: str) -> Card:
-        question = self._parts.gate().question(kind, answered, lang)
-        return replace(card, blocks=(*card.blocks, _choices(question))) if question else card
+    def _with_question(self, card: Card, flow: Mapping[str, str]) -> Card:
+        question = self._parts.gate().question(flow["kind"], json.loads(flow["answered"]), flow["lang"])
+        return replace(card, blocks=(*card.blocks, _choices(question, flow["ticket"]))) if question else card
 
     # the flow
 
@@ -119,6 +119,10 @@ class EmergencyDoor:
                 return lambda work: self._yes(work, turn, self._known(value))
             case "no":
                 return self._no(turn)
+            case "secret_yes" if value == "code":
+                return lambda work: self._raise(work, turn, "mfa")
+            case "secret_yes" | "secret_no":
+                return self._answers().secret(turn, real=verb == "secret_yes")
             case "call" | "worse" | "answer" if flow := self._flow(turn):
                 step = {"call": self._call, "worse": self._worse, "answer": self._answer}[verb]
                 return lambda work: step(work, turn, flow)
@@ -142,57 +146,62 @@ class EmergencyDoor:
 
     def _answer(self, work: Work, turn: Turn, flow: Mapping[str, str]) -> Card:
         """One answer to one question: on the ticket, then the next question or the end."""
-        gate, lang, kind = self._parts.gate(), flow["lang"], flow["kind"]
+        gate, lang, number = self._parts.gate(), flow["lang"], flow["ticket"]
+        asked_for, question_id, option_id = (*(turn.action.value if turn.action else "").split(":"), "", "")[:3]
         answered: dict[str, str] = json.loads(flow["answered"])
-        question_id, _, option_id = (turn.action.value if turn.action else "").partition(":")
-        question = gate.question(kind, answered, lang)
-        if question is None or question.id != question_id:
+        question = gate.question(flow["kind"], answered, lang)
+        option = gate.find_option(question_id, option_id, lang)
+        due = question_id == "worse" or (question is not None and question.id == question_id)
+        if asked_for != number or option is None or not due:
             return Card("", (Text(self._say(lang, "desk.stale")),), lang=lang)
-        option = next((item for item in question.options if item.id == option_id), None)
-        if option is None:
-            return Card("", (Text(self._say(lang, "desk.stale")),), lang=lang)
-        answered[question_id] = option_id
-        number = flow["ticket"]
-        self._parts.escalation.log(work, number, turn.person.key, "answered", f"{question.text} {option.label}")
-        new_kind = option.leads_to or kind
-        work.dialogue(turn.person.key, turn.place, FLOW, {**flow, "kind": new_kind, "answered": json.dumps(answered)})
+        if question_id != "worse":
+            answered[question_id] = option_id
+        self._parts.escalation.log(work, number, turn.person.key, "answered", f"{question_id}: {option.label}")
         work.audit(turn.person.key, "emergency.answer", number, question=question_id, option=option_id)
-        if new_kind != kind:
-            self._parts.escalation.page(work, number, self._summary(turn.person, new_kind))
-            card = gate.card(new_kind, lang, turn.values, number)
-        else:
+        kind = option.leads_to or flow["kind"]
+        state = {**flow, "kind": kind, "answered": json.dumps(answered)}
+        work.dialogue(turn.person.key, turn.place, FLOW, state)
+        if kind == flow["kind"]:
             card = Card("", (Text(self._say(lang, "emergency.noted", number=number)),), "emergency", lang=lang)
-        more = gate.question(new_kind, answered, lang)
-        if more is None:
-            work.end_dialogue(turn.person.key, turn.place)
-            work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": number})
-            done: Block = Text(self._say(lang, "emergency.all", number=number), "strong")
-            return replace(card, blocks=(*card.blocks, done, Text(self._phone(turn, lang))))
-        return replace(card, blocks=(*card.blocks, _choices(more)))
+        else:
+            self._parts.escalation.page(work, number, self._summary(turn.person, kind))
+            card = gate.card(kind, lang, turn.values, number)
+        if gate.question(kind, answered, lang):
+            return self._with_question(card, state)
+        return self._finished(work, turn, state, card)
+
+    def _finished(self, work: Work, turn: Turn, flow: Mapping[str, str], card: Card) -> Card:
+        """No question is left: from here what is typed goes to the ticket."""
+        work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": flow["ticket"]})
+        gate, lang = self._parts.gate(), flow["lang"]
+        done: tuple[Block, ...] = (
+            Text(gate.text("answers_done", lang, turn.values), "strong"),
+            Text(gate.text("phone", lang, turn.values)),
+        )
+        return replace(card, blocks=(*card.blocks, *done))
 
     def _added(self, work: Work, turn: Turn, flow: Mapping[str, str]) -> Card:
         """Free text while a question is open: on the ticket, and the question again."""
         lang, number = flow["lang"], flow["ticket"]
         self._parts.escalation.log(work, number, turn.person.key, "said", turn.text)
-        card = Card("", (Text(self._say(lang, "emergency.joined", number=number)),), "emergency", lang=lang)
-        return self._with_question(card, flow["kind"], json.loads(flow["answered"]), lang)
+        joined = self._parts.gate().text("already_open", lang, turn.values, number)
+        return self._with_question(Card("", (Text(joined),), "emergency", lang=lang), flow)
 
     def _call(self, work: Work, turn: Turn, flow: Mapping[str, str]) -> Card:
-        number = flow["ticket"]
+        number, gate = flow["ticket"], self._parts.gate()
         self._parts.escalation.log(work, number, turn.person.key, "call_me", turn.person.phone)
         self._parts.escalation.page(work, number, self._summary(turn.person, flow["kind"], "call"))
-        return self._noted(turn, flow, "emergency.call_noted")
+        texts = (Text(gate.text(name, flow["lang"], turn.values)) for name in ("called", "phone"))
+        return self._with_question(Card("", tuple(texts), "emergency", lang=flow["lang"]), flow)
 
     def _worse(self, work: Work, turn: Turn, flow: Mapping[str, str]) -> Card:
-        number = flow["ticket"]
+        number, gate, lang = flow["ticket"], self._parts.gate(), flow["lang"]
         self._parts.escalation.log(work, number, turn.person.key, "worse", turn.text)
         self._parts.escalation.page(work, number, self._summary(turn.person, flow["kind"], "worse"))
-        return self._noted(turn, flow, "emergency.worse_noted")
-
-    def _noted(self, turn: Turn, flow: Mapping[str, str], key: str) -> Card:
-        lang = flow["lang"]
-        card = Card("", (Text(self._say(lang, key, **turn.values)),), "emergency", lang=lang)
-        return self._with_question(card, flow["kind"], json.loads(flow["answered"]), lang)
+        blocks: list[Block] = [Text(gate.text("called", lang, turn.values)), Text(gate.text("phone", lang, turn.values))]
+        question = gate.worse(lang)
+        blocks += [_choices(question, number)] if question else []
+        return Card("", tuple(blocks), "emergency", lang=lang)
 
     # inside
 
@@ -224,16 +233,14 @@ class EmergencyDoor:
         phone = person.phone or self._say("en", "emergency.no_phone")
         return self._say("en", "emergency.page", what=what, name=person.name, risk=risk, phone=phone)
 
-    def _phone(self, turn: Turn, lang: str) -> str:
-        return self._say(lang, "emergency.phone", **turn.values)
-
     def _say(self, lang: str, key: str, **params: Any) -> str:
         return self._parts.organisation().words.say(lang, key, **params)
 
 
-def _choices(question: Question) -> Choices:
-    options = tuple(Button(item.label, "emergency.answer", f"{question.id}:{item.id}") for item in question.options)
-    return Choices(question.text, options)
+def _choices(question: Question, number: str) -> Choices:
+    value = f"{number}:{question.id}"
+    options = tuple(Button(item.label, "emergency.answer", f"{value}:{item.id}") for item in question.options)
+    return Choices(question.prompt, options)
 
 
 def _record(message: Message, kind: str, text: str) -> dict[str, object]:

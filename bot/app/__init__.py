@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.channels.web import WebChannel, web_place
@@ -26,26 +28,29 @@ from adapters.stores.tickets import SqlTicketStore
 from adapters.stores.webchat import SqlWebStore
 from adapters.vault import KeyVault, open_vault
 from bot.answering import emergency_flow
-from bot.answering.answers import Answers, secret_notice
+from bot.answering.answers import Answers
 from bot.answering.emergency_flow import EmergencyDoor
 from bot.answering.redaction import redact
 from bot.audit import AuditLog, AuditReport
 from bot.cards import Card, as_text
 from bot.app.contents import Contents, load_contents
+from bot.app.mailing import Mailroom
 from bot.delivery import Deliverer, Sweeper
 from bot.desk import Desk
 from bot.desk import Parts as DeskParts
-from bot.errors import ConfigError, NotFound, StoreUnavailable
+from bot.errors import ConfigError, NotFound, RetryLater, StoreUnavailable
 from bot.forget import Forgotten, forget
 from bot.helpdesk.oncall import OnCall
 from bot.helpdesk.relay import Relay, local_time
 from bot.helpdesk.tickets import Tickets
-from bot.learning.nudges import Nudges
+from bot.learning.nudges import Nudges, Sending
+from bot.learning.planner import Decision
 from bot.model import Action, Message, Outcome, Person, Place, Reply
 from bot.organisation import Organisation
 from bot.people import Identities
 from bot.ports import Channel, Clock, Db, Jobs, Pager, Payload
 from bot.reporting import reports as reporting
+from bot.reporting.admit import admit
 from bot.reporting.sandbox import Sandbox
 from bot.settings import Settings
 from bot.spool import Spool
@@ -53,6 +58,7 @@ from bot.turn import EmergencyRaised, QuestionAsked, VerdictGiven, Work, place_f
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+KNOWN_CHANNELS = ("web",)
 GUEST = "guest@outside.example"
 
 
@@ -84,6 +90,7 @@ class App:
     vault: KeyVault
     contents: Contents
     core: SqlCoreStore
+    web: SqlWebStore
     identities: Identities
     audit: AuditLog
     desk: Desk
@@ -159,7 +166,7 @@ class App:
 
     def examine_now(self, data: bytes) -> dict[str, Any] | None:
         """Examine a stored report in this process instead of waiting for the engine. None if it was not taken."""
-        sha256 = reporting.sha256_of(data)
+        sha256 = hashlib.sha256(data).hexdigest()
         if self.report_store.mail(sha256) is None:
             return None
         self.reports.analyse({"sha256": sha256})
@@ -182,7 +189,7 @@ class App:
 
     def verify_audit(self) -> AuditReport:
         """Walk the whole chain."""
-        return self.audit.verify(self.db, self.settings.data / "audit.anchors")
+        return self.audit.verify(self.db, self.anchors)
 
     def replay_spool(self) -> int:
         """Turn spooled emergencies into tickets; the number."""
@@ -203,8 +210,56 @@ class App:
             "delivery.send": lambda payload: _ignore(self.deliverer.send(payload["delivery"])),
             "reporting.analyse": lambda payload: self._finish(f"analyse:{payload['sha256']}", self.reports.analyse, payload),
             "oncall.page": lambda payload: self._finish(payload["page"], self.oncall.run, payload),
-            "learning.send": lambda _payload: _ignore(self.nudges.send_due(self.clock.now())),
+            "learning.send": lambda _payload: _ignore(self.nudge_send(now=False)),
+            "learning.prune": lambda _payload: _ignore(self.work(self.nudges.prune)),
+            "audit.anchor": lambda _payload: _ignore(self.audit.anchor(self.db, self.anchors, self.clock.now())),
         }
+
+    @property
+    def anchors(self) -> Path:
+        """Where heads of the audit chain are kept outside the database."""
+        return self.settings.data / "audit.anchors"
+
+    def nudge_plan(self) -> list[Decision]:
+        """Who would get which lesson, when and why."""
+        return self.nudges.plan(self.clock.now())
+
+    def nudge_send(self, *, now: bool) -> Sending:
+        """Send what is due; with `now` whatever the hour."""
+        return self.nudges.send_now(self.work, self.clock.now(), at_once=now)
+
+    def deliver_waiting(self) -> int:
+        """Send queued messages from this process (the command line has no engine); the number sent."""
+        rows = self.core.due(self.clock.now(), 10_000)
+        return sum(self._deliver(row["payload"]) for row in rows if row["kind"] == "delivery.send")
+
+    def _deliver(self, payload: str) -> bool:
+        return self.deliver(json.loads(payload)["delivery"])
+
+    def deliver(self, delivery: str) -> bool:
+        """Send a delivery now; False if it has to wait (the outbox sends it later)."""
+        try:
+            return self.deliverer.send(delivery)
+        except RetryLater:
+            return False
+
+    def search_mode(self) -> str:
+        """`full`, `light` or `words`."""
+        return self.contents.search.mode
+
+    def console_link(self, who: str) -> tuple[Person, str]:
+        """A one-time sign-in link for a help desk person ("": who is on duty, else the first). Raises `NotFound`."""
+        roles = self.organisation().desk_roles()
+        desk = [person for person in self.directory.people() if person.roles & roles]
+        rota = self.contents.rota.current
+        duty = [who] if who else [*(rota.on_duty(self.clock.now()) if rota else []), *(person.id for person in desk)]
+        chosen = next((p for name in duty for p in desk if name.casefold() in {p.id.casefold(), p.email.casefold()}), None)
+        if chosen is None:
+            raise NotFound(f"{who or 'nobody'} is at the help desk: give somebody a desk role in people.yaml")
+        from adapters.web.signin import new_link  # noqa: PLC0415 (brings the web framework in; only here)
+
+        path = self.work(lambda work: new_link(work, self.web, self.vault, self.identities, chosen))
+        return chosen, self.settings.url + path
 
     def _finish(self, key: str, job: Callable[[Payload], None], payload: Payload) -> None:
         job(payload)
@@ -281,11 +336,12 @@ def build(
     bridge, sandbox = LoopBridge(), Sandbox()
     deliverer = Deliverer(core, channels, clock, bridge)
     link = lambda number: f"{settings.url}/console/tickets/{number}"  # noqa: E731
-    oncall = OnCall(db, tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
+    oncall = OnCall(tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
     tickets = Tickets(
         tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix
     )
     relay = Relay(tickets, core, words)
+    mailroom = Mailroom(contents, settings, sandbox, clock.now)
     holder: list[App] = []
     wake = lambda: holder[0].wake() if holder else None  # noqa: E731
     spool = Spool(
@@ -305,7 +361,8 @@ def build(
     )  # fmt: skip
     nudges = Nudges(
         lessons=lambda: contents.lessons.current, organisation=org, directory=identities, store=SqlLearningStore(db),
-        clock=clock, place_of=lambda key: _place_of(core, identities, vault, settings, key),
+        place_of=lambda key: _place_of(core, identities, vault, settings, key),
+        meet=lambda people: identities.meet_all(people, clock.now()),
     )  # fmt: skip
     listeners: dict[type, tuple[Callable[[Work, Any], None], ...]] = {
         VerdictGiven: (nudges.on_verdict,), QuestionAsked: (nudges.on_question,), EmergencyRaised: (nudges.on_emergency,),
@@ -314,21 +371,50 @@ def build(
     reports = reporting.Reports(
         reporting.Parts(
             db=db, store=report_store, core=core, auditor=audit, vault=vault, identities=identities, escalation=tickets,
-            organisation=org, clock=clock, admit=reporting.admit,
-            examine=lambda data, name: examine(sandbox, contents, settings, data, name), listeners=listeners,
+            organisation=org, clock=clock, admit=admit, examine=mailroom.examine, listeners=listeners,
             committed=wake,
         )
     )  # fmt: skip
     desk = Desk(
         DeskParts(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
-            redact=redact, notice=secret_notice(org), responders=(reports, relay, nudges, answers), listeners=listeners,
+            notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values), redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners,
             committed=wake, count=count,
         )
     )  # fmt: skip
     app = App(
-        settings, clock, db, vault, contents, core, identities, audit, desk, answers, tickets, oncall, reports,
+        settings, clock, db, vault, contents, core, web, identities, audit, desk, answers, tickets, oncall, reports,
         report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge,
     )  # fmt: skip
     holder.append(app)
     return app
+
+
+def refuse_samples(settings: Settings, org: Organisation, channels: Mapping[str, Channel]) -> None:
+    """No real chat platform on values nobody has checked. Raises `ConfigError`."""
+    unknown = [name for name in settings.channels if name not in channels]
+    if unknown:
+        raise ConfigError(f"channels.use: there is no channel {unknown[0]}; there are: {', '.join(sorted(channels))}")
+    real = [name for name in settings.channels if channels[name].real]
+    if real and org.sample:
+        raise ConfigError(f"{real[0]} cannot start on sample values: run `secdesk init`, or write your own org.yaml")
+
+
+def _place_of(
+    core: SqlCoreStore, identities: Identities, vault: KeyVault, settings: Settings, key: str
+) -> Place | None:
+    """Where a person can be written to: where they last wrote from in private, else the local web chat if it is on."""
+    where = core.last_place(key)
+    place = place_from(where) if where else None
+    if place and place.private:
+        return place
+    person = identities.who(key) if settings.local_chat else None
+    return web_place(vault, person.id) if person else None
+
+
+def _today(clock: Clock) -> date:
+    return datetime.fromtimestamp(clock.now(), UTC).date()
+
+
+def _ignore(_result: object) -> None:
+    """Handlers return nothing."""

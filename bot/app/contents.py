@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from adapters.directories.file import FileDirectory, load_people
-from bot.answering.answers import Knowledge
+from bot.answering.answers import Judgement, Knowledge
 from bot.answering.emergency import Gate
 from bot.answering.entries import Vocabulary as AnswerVocabulary
 from bot.answering.knowledge import load_answers, read_answers
-from bot.answering.search import open_search
+from bot.answering.search import Index, decide, load_generic
 from bot.answering.smalltalk import load_smalltalk
 from bot.content import Faults, Shelf, packaged_shelf
 from bot.errors import ContentError, Fault
@@ -23,9 +23,9 @@ from bot.learning.lessons import read_lessons
 from bot.learning.shapes import Library as Lessons
 from bot.learning.shapes import Vocabulary as LessonVocabulary
 from bot.model import Severity
-from bot.organisation import Organisation, load_organisation
+from bot.organisation import Organisation, Words, load_organisation, load_words
 from bot.reload import Poller, Watched
-from bot.reporting.context import MailContent, load_mail_content
+from bot.reporting.lexicon import Lexicon, load_lexicon
 
 ORG_FILES = ("org.yaml", "roles.yaml", "values.yaml", "copy")
 
@@ -42,10 +42,17 @@ class Contents:
     gate: Watched[Gate]
     knowledge: Watched[Knowledge]
     lessons: Watched[Lessons]
-    mail: Watched[MailContent]
+    mail: Watched[Lexicon]
 
     def watched(self) -> list[Watched[Any]]:
         return [self.organisation, self.people, self.rota, self.sla, self.gate, self.knowledge, self.lessons, self.mail]
+
+    @property
+    def search(self) -> Index:
+        """The fitted index in use."""
+        search = self.knowledge.current.search
+        assert isinstance(search, IndexSearch)  # noqa: S101
+        return search.index
 
     def faults(self) -> list[Fault]:
         """What is wrong with what lies on disk now (the last good versions are in use)."""
@@ -59,8 +66,12 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
     """Load everything. Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml."""
     shelf, ours = packaged_shelf(overlay), packaged_shelf(None)
     directory = FileDirectory(overlay)
+    fitted: list[Index] = []  # the last one, so that an edit shares its encoders
     organisation = Watched("organisation", lambda: _organisation(shelf), lambda: shelf.stamp(*ORG_FILES))
     org = lambda: organisation.current  # noqa: E731
+
+    def names() -> list[str]:
+        return [person.name for person in directory.people()]
 
     def people() -> None:
         file = org().file
@@ -85,11 +96,15 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
             )  # fmt: skip
         else:
             library = read_answers(shelf, vocabulary, faults, today=today(), cache=cache)
-        return Knowledge(library, open_search(library.variants(), cache), small)
+        generic = load_generic(shelf, faults)
+        before = fitted[-1] if fitted else None
+        index = Index.fit(library, cache=cache, generic=generic, encoders=before.encoders if before else None)
+        fitted[:] = [index]
+        return Knowledge(library, IndexSearch(index), small)
 
     def lessons(strict: bool) -> Lessons:
         faults = Faults()
-        library = read_lessons(shelf, lesson_vocabulary(org(), knowledge_.current), faults, today=today())
+        library = read_lessons(shelf, lesson_vocabulary(org(), knowledge_.current, gate.current.kinds, names()), faults, today=today())
         if strict:
             faults.check()
         return library
@@ -110,7 +125,7 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         "lessons", lambda: lessons(True), lambda: shelf.stamp("lessons", "learning"), lambda: lessons(False)
     )
     mail = Watched(
-        "mail checks", lambda: load_mail_content(shelf), lambda: shelf.stamp("phishing"), lambda: load_mail_content(ours)
+        "mail checks", lambda: load_lexicon(shelf), lambda: shelf.stamp("phishing"), lambda: load_lexicon(ours)
     )
     return Contents(organisation, directory, people_, rota_, sla, gate, knowledge_, lessons_, mail)
 
@@ -120,12 +135,20 @@ def answer_vocabulary(org: Organisation, emergencies: Any) -> AnswerVocabulary:
     return AnswerVocabulary({*org.roles, "all"}, set(org.catalogue), set(emergencies), set(org.groups))
 
 
-def lesson_vocabulary(org: Organisation, knowledge: Knowledge) -> LessonVocabulary:
+def lesson_vocabulary(
+    org: Organisation, knowledge: Knowledge, emergencies: Collection[str], people: Collection[str]
+) -> LessonVocabulary:
     """The names that lessons may use."""
     return LessonVocabulary(
         roles={*org.roles, "all"}, placeholders=set(org.catalogue), answers=set(knowledge.library.entries),
         unset=set(org.unset()),
+        emergencies=set(emergencies), people=set(people),
     )  # fmt: skip
+
+
+def copy_words() -> Words:
+    """The packaged words, for a command that runs before there is an organisation."""
+    return load_words(packaged_shelf(), Faults())
 
 
 def _organisation(shelf: Shelf) -> Organisation:
@@ -166,9 +189,9 @@ def lint(overlay: Path | None) -> tuple[list[Fault], list[str], dict[str, int]]:
     found.update(gate.faults)
     answers = read_answers(shelf, answer_vocabulary(org, gate.kinds), faults)
     knowledge = Knowledge(answers, _NoSearch(), small)
-    lessons = read_lessons(shelf, lesson_vocabulary(org, knowledge), faults)
+    lessons = read_lessons(shelf, lesson_vocabulary(org, knowledge, gate.kinds, [person.name for person in directory.people()]), faults)
     try:
-        load_mail_content(shelf)
+        load_lexicon(shelf)
     except ContentError as error:
         found.update(error.faults)
     found.update(faults.found)
@@ -177,6 +200,18 @@ def lint(overlay: Path | None) -> tuple[list[Fault], list[str], dict[str, int]]:
     counts = {"people": len(list(directory.people())), "answers": len(answers.entries), "lessons": len(lessons.lessons),
               "emergencies": len(gate.kinds)}  # fmt: skip
     return sorted(found), notes, counts
+
+
+class IndexSearch:
+    """`bot.answering.answers.Searcher` over a fitted index."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+
+    def judge(self, question: str, allowed: Collection[str]) -> Judgement:
+        ranking = self.index.rank(question, allowed)
+        ids = tuple(candidate.id for candidate in ranking.candidates[:10])
+        return Judgement(decide(ranking), ids, ranking.p1)
 
 
 class _NoSearch:

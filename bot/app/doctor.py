@@ -6,28 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Literal
 
 import bot
 from bot.app import KNOWN_CHANNELS, App, build
 from bot.errors import ContentError, SecdeskError
+from bot.health import Check
 from bot.settings import FILE, Settings
-
-Level = Literal["ok", "note", "bad"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the report."""
-
-    name: str
-    level: Level
-    says: str
-    mend: str = ""
-
 
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one would mend them. Starts nothing and sends nothing."""

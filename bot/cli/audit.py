@@ -19,5 +19,5 @@ def run(_options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
         report = app.verify_audit()
     finally:
         app.close()
-    print(f"{report.rows} rows, whole" if report.ok else f"NOT whole: {report.words}")
+    print(f"{report.rows} rows, whole" if report.ok else f"NOT whole: {report.reason}")
     return 0 if report.ok else 1

@@ -19,17 +19,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
     app = build(settings())
     try:
+        names = app.identities.name
         if options.verb == "plan":
-            rows = app.nudge_plan()
+            rows = [
+                {"person": names(row.person) if row.person else "", "lesson": row.lesson, "when": row.local,
+                 "reason": row.reason, "why": row.words}
+                for row in app.nudge_plan()
+            ]  # fmt: skip
             if options.json:
-                print(json.dumps([vars(row) if hasattr(row, "__dict__") else row.__dict__ for row in rows], default=str))
-            for row in rows if not options.json else ():
-                print(f"{row.person:<22} {row.lesson:<40} {row.when:<20} {row.why}")
+                print(json.dumps(rows, ensure_ascii=False))
+                return 0
+            for row in rows:
+                print(f"{row['person']:<18} {row['lesson'] or '-':<34} {row['when'] or '-':<36} {row['why']}")
             return 0
-        sent = app.nudge_send(now=options.now)
-        for row in sent:
-            print(f"{row.person:<22} {row.lesson}")
-        print(f"{len(sent)} lesson(s) sent")
+        result = app.nudge_send(now=options.now)
+        for decision in result.sent:
+            print(f"{names(decision.person):<18} {decision.lesson}")
+        for decision in result.unreachable:
+            print(f"{names(decision.person):<18} not reachable: {decision.lesson}")
+        print(f"{len(result.sent)} sent, {len(result.unreachable)} unreachable, {len(result.waiting)} not due")
+        app.deliver_waiting()
     finally:
         app.close()
     return 0

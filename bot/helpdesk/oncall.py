@@ -15,7 +15,7 @@ from pydantic import Field
 
 from bot.content import Faults, Shape, Shelf, parse, read
 from bot.errors import ChannelError
-from bot.ports import Clock, Db, Page, Pager, Payload, Row, Tx
+from bot.ports import Clock, Page, Pager, Payload, Row, Tx
 
 log = logging.getLogger(__name__)
 
@@ -93,14 +93,14 @@ class OnCall:
 
     def __init__(
         self,
-        db: Db,
         store: PageStore,
         pagers: Sequence[Pager],
         rota: Callable[[], Rota | None],
         clock: Clock,
         link: Callable[[str], str],
     ) -> None:
-        self._db, self._store, self._pagers, self._rota, self._clock, self._link = db, store, pagers, rota, clock, link
+        self.pagers = pagers
+        self._store, self._rota, self._clock, self._link = store, rota, clock, link
 
     def request(self, tx: Tx, key: str, ticket: str, summary: str, at: float) -> None:
         """Remember that a page must go out (the caller submits job `oncall.page` in the same transaction)."""
@@ -126,7 +126,7 @@ class OnCall:
             return "", "nobody is on call: fill oncall.yaml"
         errors = []
         for who in duty:
-            for pager in self._pagers:
+            for pager in self.pagers:
                 try:
                     pager.page(Page(key, who, summary, ticket, self._link(ticket)))
                     return who, ""
