@@ -124,7 +124,7 @@ class Fixture:
         assert targets is not None
         rota = Rota(RotaFile.model_validate({"schema": "oncall/1", "start": date(2026, 1, 5), "manager": "sam.ortiz"}))
         tickets_sql = SqlTicketStore(self.db)
-        oncall = OnCall(self.db, tickets_sql, [SilentPager()], lambda: rota, self.clock, lambda number: number)
+        oncall = OnCall(tickets_sql, [SilentPager()], lambda: rota, self.clock, lambda number: number)
         self.tickets = Tickets(tickets_sql, self.identities, oncall, lambda: self.org.words, lambda: targets, "SEC")
         self.oncall, self.channel = oncall, WebChannel(self.web, self.clock)
         self.pool = ThreadPoolExecutor(4)
