@@ -105,6 +105,7 @@ def _more_words(ours: WordTables, theirs: WordTables) -> WordTables:
             "things": {**ours.things, **things},
             "marks": {**ours.marks, **marks},
             "mend": _union(ours.mend, theirs.mend),
+            "calm": _union(ours.calm, theirs.calm),
             "known": tuple(dict.fromkeys([*ours.known, *theirs.known])),
         }
     )

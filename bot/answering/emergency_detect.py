@@ -20,7 +20,8 @@ from bot.errors import Fault
 from bot.model import Lang
 
 LIKE_SURE = 0.80  # cosine at which a text is a seed sentence in other words
-LIKE_MAYBE = 0.66
+LIKE_MAYBE = 0.42
+LIKE_LEAD = 0.05  # what it must be nearer to an emergency than to a calm sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,10 @@ class Detector:
         return Sighting(match.level, match.rule.kind, lang, f"{match.rule.kind}: {match.rule.text}")
 
     def _alike(self, cleaned: str, scene: Scene, lang: Lang) -> Sighting | None:
+        if not self._grammar.may_be_alike(scene):
+            return None
         like = self._seeds.nearest(cleaned)
-        if like is None or like.score < LIKE_MAYBE or self._grammar.tells_against(scene):
+        if like is None or like.score < LIKE_MAYBE or like.lead < LIKE_LEAD:
             return None
         level: Level = "fire" if like.score >= LIKE_SURE and not self._grammar.only_told(scene) else "confirm"
         return Sighting(level, like.kind, lang, f"seed {like.kind}/{like.number}")
@@ -94,7 +97,8 @@ def _grammar(book: Book, faults: list[Fault]) -> Grammar:
     actions = frozenset(verbs.values())
     directed = frozenset(verbs[name] for name, verb in book.words.verbs.items() if verb.directed)
     denied = {verbs[name]: lexicon.group(verb.denied_as) for name, verb in book.words.verbs.items() if verb.denied_as}
-    grammar = Grammar(lexicon, actions, Director(lexicon, actions, directed, denied))
+    evidence = actions | {lexicon.group(name) for name in book.words.evidence}
+    grammar = Grammar(lexicon, actions, Director(lexicon, actions, directed, denied), evidence)
     for kind, line in _phrases(book):
         try:
             grammar.learn(kind, line)
@@ -117,6 +121,8 @@ def _seeds(book: Book) -> Iterable[tuple[str, int, str]]:
     for kind in book.kinds.values():
         for number, seed in enumerate(seed for seeds in kind.seeds.values() for seed in seeds):
             yield kind.id, number, clean(seed)
+    for seeds in book.words.calm.values():
+        yield from (("", 0, clean(seed)) for seed in seeds)
 
 
 def builtin(text: str, signs: Mapping[str, tuple[str, ...]]) -> Sighting:

@@ -30,7 +30,7 @@ from bot.answering.emergency_words import Form, Lexicon
 SPAN = 12
 SURE, PLAIN, WEAK = 3, 2, 1
 _MANY = 12  # places of one group that are looked at
-_TERM = re.compile(r"(-?)<([a-z_|.]+)>|~(\d{1,2})\b|((?:(?!-<)[^<~])+)")
+_TERM = re.compile(r"(-?)<([a-z0-9_|.]+)>|~(\d{1,2})\b|((?:(?!-<)[^<~])+)|(.)")
 
 Level = Literal["fire", "confirm", "none"]
 LEVELS: tuple[Level, ...] = ("none", "confirm", "fire")
@@ -74,6 +74,7 @@ class Grammar:
     lexicon: Lexicon
     actions: frozenset[int]
     director: Director
+    evidence: frozenset[int]  # groups that show that something was done or is wrong
     rules: list[Rule] = field(default_factory=list)
 
     def learn(self, kind: str, line: str) -> None:
@@ -81,7 +82,9 @@ class Grammar:
         terms: list[Term] = []
         vetoes: set[int] = set()
         span = SPAN
-        for minus, names, number, literal in _TERM.findall(line.lstrip("!? ")):
+        for minus, names, number, literal, stray in _TERM.findall(line.lstrip("!? ")):
+            if stray:
+                raise RuleFault(f'"{stray}" stands where it means nothing')
             if number:
                 span = int(number)
             elif names and minus:
@@ -135,12 +138,14 @@ class Grammar:
             if found:
                 yield self._weigh(scene, rule, found, base=base)
 
-    def tells_against(self, scene: Scene) -> bool:
-        """Whether the text denies something or speaks of a harmless thing or fault: likeness alone is not enough then."""
+    def may_be_alike(self, scene: Scene) -> bool:
+        """Whether likeness may count: something was done or is wrong, nothing is denied or harmless, and it is no question."""
         marks = self.director.marks
-        if scene.at(marks["risk"]):
-            return bool(scene.at(marks["negation"]))
-        return any(scene.at(marks[name]) for name in ("negation", "benign", "glitch"))
+        if any(scene.at(marks[name]) for name in ("negation", "benign", "glitch")):
+            return False
+        if 0 in scene.at(marks["asking"]) and not scene.at(marks["hypothetical"]):
+            return False
+        return any(not part % 2 and part // 2 in self.evidence for part in scene.places)
 
     def only_told(self, scene: Scene) -> bool:
         """Whether anything in the text makes it a story, a supposition or a question."""

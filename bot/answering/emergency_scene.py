@@ -17,7 +17,7 @@ NEAR = 25  # words within which danger, worry and harmless things bear on a rule
 MARKS = (
     "hypothetical", "third", "past", "training", "risk", "worry", "benign", "glitch", "negation", "negation_after",
     "break", "but", "modal", "helper", "made_me", "regret", "regret_after", "did_it", "after", "mine", "to_me",
-    "to_me_before", "other_party", "towards", "i_did", "amount",
+    "to_me_before", "other_party", "towards", "i_did", "asking", "amount",
 )  # fmt: skip
 
 

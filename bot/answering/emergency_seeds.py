@@ -22,15 +22,16 @@ _SENTENCE = re.compile(r"[.!?;\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The nearest seed: its kind, its number within the kind, and the cosine from 0 to 1."""
+    """The nearest seed: its kind, its number within the kind, the cosine (0 to 1), and its lead over the nearest calm seed."""
 
     kind: str
     number: int
     score: float
+    lead: float
 
 
 class Seeds:
-    """An inverted index over the seed sentences."""
+    """An inverted index over the seed sentences. Seeds without a kind are calm: they speak against an emergency."""
 
     def __init__(self, seeds: Iterable[tuple[str, int, str]]) -> None:
         items = list(seeds)
@@ -68,9 +69,16 @@ class Seeds:
                 scores[i] += weight * share
         if not scores:
             return None
-        top = max(scores, key=lambda i: (scores[i], -i))
-        kind, number = self._owners[top]
-        return Likeness(kind, number, scores[top] / self._length(count))
+        tops: dict[bool, int] = {}
+        for i, score in scores.items():
+            calm = not self._owners[i][0]
+            if calm not in tops or (score, -i) > (scores[tops[calm]], -tops[calm]):
+                tops[calm] = i
+        if False not in tops:
+            return None
+        size, (kind, number) = self._length(count), self._owners[tops[False]]
+        against = scores[tops[True]] if True in tops else 0.0
+        return Likeness(kind, number, scores[tops[False]] / size, (scores[tops[False]] - against) / size)
 
 
 def _grams(text: str) -> Counter[str]:

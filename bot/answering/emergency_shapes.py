@@ -131,13 +131,15 @@ class Verb(Shape):
 
 
 class WordTables(Shape):
-    """`_words.yaml`. `hiding` names the groups whose longer entries hide the shorter ones inside them."""
+    """`_words.yaml`. `hiding` names the groups whose longer entries hide the shorter ones; `calm` are seeds of no emergency."""
 
     schema_: Literal["emergency-words/1"] = Field(alias="schema")
     hiding: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
     verbs: dict[str, Verb]
     things: dict[str, Words]
     marks: dict[str, Words]
     mend: Words
     known: tuple[str, ...] = ()
+    calm: Words = Field(default_factory=dict)
     languages: Words

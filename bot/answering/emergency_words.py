@@ -53,6 +53,7 @@ class Lexicon:
     _starts: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
     _ends: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
     _phrases: dict[str, list[tuple[tuple[str, ...], Sense, bool]]] = field(default_factory=lambda: defaultdict(list))
+    _lost: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))  # past forms without their accent
     _known: set[str] = field(default_factory=set)
     _typos: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -84,14 +85,18 @@ class Lexicon:
             self._exact[parts[0].exact].add(sense)
             if entry.endswith("^"):
                 return
-            lost = lang == "fr" and own is Form.DONE and parts[0].exact.endswith(("é", "és", "ée", "ées"))
-            self._folded[folded[0]].add((number, Form.IF_HELPED) if lost else sense)
+            if parts[0].exact != folded[0] and own is Form.DONE:
+                self._lost[folded[0]].add(sense)
+            french = lang == "fr" and own is Form.DONE and parts[0].exact.endswith(("é", "és", "ée", "ées"))
+            self._folded[folded[0]].add((number, Form.IF_HELPED) if french else sense)
 
     def close(self, mend: Iterable[str], known: Iterable[str]) -> None:
         """Finish. Unknown words are taken for mistyped ones of `mend`, unless they are in `known`."""
         self._known.update(fold(clean(word)) for word in known)
         parts = {part for phrases in self._phrases.values() for entry, _, _ in phrases for part in entry}
         self._known.update(parts)
+        for word, senses in self._lost.items():  # "activo" for "activó": the present form is meant
+            self._folded[word] -= {sense for sense in senses if (sense[0], Form.BASE) in self._folded[word]}
         deletes: dict[str, set[str]] = defaultdict(set)
         for word in sorted({fold(clean(word)) for word in mend}):
             if len(word) >= SHORTEST_TYPO - 1:
@@ -177,10 +182,14 @@ def _deletes(word: str, depth: int) -> set[str]:
 
 
 def _spellings(entry: str, lang: str) -> tuple[str, ...]:
-    """German umlauts are also typed as two letters."""
-    other = entry
+    """The entry as it is also written: umlauts as two letters; French and Spanish participles in every gender and number."""
     if lang == "de":
+        other = entry
         for umlaut, pair in (("ä", "ae"), ("ö", "oe"), ("ü", "ue")):
             other = other.replace(umlaut, pair)
-    return (entry,) if other == entry else (entry, other)
-
+        return (entry,) if other == entry else (entry, other)
+    if lang == "fr" and entry.endswith("é"):
+        return (entry, f"{entry}e", f"{entry}s", f"{entry}es")
+    if lang == "es" and entry.endswith(("ado", "ido")):
+        return (entry, f"{entry[:-1]}a", f"{entry}s", f"{entry[:-1]}as")
+    return (entry,)
