@@ -40,6 +40,8 @@ class OutboxStore(Protocol):
 
     def handed(self, keys: list[str]) -> None: ...
 
+    def failed(self, key: str, error: str) -> None: ...
+
     def requeue_lost(self, before: float, at: float) -> int: ...
 
 
@@ -100,11 +102,20 @@ class Sweeper:
     def sweep(self) -> int:
         """Hand over what is due; the number of rows."""
         rows = self._store.due(self._clock.now(), 200)
-        for row in rows:
+        handed = [row["key"] for row in rows if self._hand(row)]
+        if handed:
+            self._store.handed(handed)
+        return len(handed)
+
+    def _hand(self, row: Row) -> bool:
+        """One row to the engine. A row that the engine will never take is marked, so that it does not hold up the rest."""
+        try:
             self._jobs.submit(row["kind"], row["key"], json.loads(row["payload"]))
-        if rows:
-            self._store.handed([row["key"] for row in rows])
-        return len(rows)
+        except ValueError as error:
+            log.error("a job cannot be run", extra={"kind": row["kind"], "key": row["key"]})
+            self._store.failed(row["key"], type(error).__name__)
+            return False
+        return True
 
     def wake(self) -> None:
         self._wake.set()

@@ -140,10 +140,15 @@ class Desk:
         dialogue = Dialogue(row["kind"], json.loads(row["state"]), row["updated_at"]) if row else None
         if dialogue and message.at - dialogue.updated_at > DIALOGUE_SECONDS:
             dialogue = None
-        if action is None and not message.files:
-            action = pressed(redacted.text, self._parts.store.last_card(person.key, where))
+        text = redacted.text.strip()
+        if (
+            action is None
+            and not message.files
+            and (typed := pressed(text, self._parts.store.last_card(person.key, where)))
+        ):
+            action, text = typed, ""
         return Turn(
-            key=message.key, person=person, place=message.place, text=redacted.text.strip(), lang=person.language,
+            key=message.key, person=person, place=message.place, text=text, lang=person.language,
             at=message.at or self._parts.clock.now(), values=values, action=action, files=message.files,
             removed=tuple(sorted(removed)), dialogue=dialogue,
         )  # fmt: skip

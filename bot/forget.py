@@ -45,7 +45,10 @@ def forget(
     clock: Clock,
     conversation: str,
 ) -> Forgotten:
-    """Forget one person; `conversation` is theirs in the local web chat. Raises `NotFound` if nobody of that id or address is known here."""
+    """Forget one person; `conversation` is theirs in the local web chat.
+
+    Raises `NotFound` if nobody of that id or address is known here.
+    """
     person = identities.find(who) or _stranger(who)
     key = person.key or identities.known_key(person)
     if not key and directory.find(who) is None:

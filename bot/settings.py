@@ -53,6 +53,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("key", "", "", "master key, instead of the key file in the data folder", True),
     Setting("workers", "server.workers", 16, "threads that handle messages"),
+    Setting(
+        "replica", "server.replica", "main", "name of this process among replicas on PostgreSQL: stable and different"
+    ),
+    Setting("search", "answers.search", "full", "full, light (no onnxruntime) or words (no language model)"),
     Setting("log_level", "server.log_level", "info", "debug, info, warning or error"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS if setting.key}
@@ -75,6 +79,8 @@ class Settings:
     issuer: str = ""
     key: str = field(default="", repr=False)
     workers: int = 16
+    replica: str = "main"
+    search: str = "full"
     log_level: str = "info"
     unknown_env: tuple[str, ...] = ()
 
@@ -169,6 +175,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError("storage.database: use postgresql://…, sqlite:path, or leave it empty")
     if not settings.ticket_prefix.isalpha():
         raise ConfigError("desk.ticket_prefix: use letters only, for example SEC")
+    if settings.search not in {"full", "light", "words"}:
+        raise ConfigError("answers.search: use full, light or words")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError("server.log_level: use debug, info, warning or error")
     assert {item.name for item in fields(Settings)} >= {setting.name for setting in SETTINGS}  # noqa: S101

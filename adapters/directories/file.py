@@ -46,7 +46,8 @@ def load_people(
     document = parse(found[0], found[1], faults)
     file = read(PeopleFile, document, faults) if document else None
     faults.check()
-    assert file is not None and document is not None  # noqa: S101 (check() has raised otherwise)
+    assert file is not None  # noqa: S101 (check() has raised otherwise)
+    assert document is not None  # noqa: S101
     zones, seen = available_timezones(), set[str]()
     for i, line in enumerate(file.people):
         for name in (line.id, line.email):

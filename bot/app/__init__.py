@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -31,10 +30,10 @@ from bot.answering import emergency_flow
 from bot.answering.answers import Answers
 from bot.answering.emergency_flow import EmergencyDoor
 from bot.answering.redaction import redact
-from bot.audit import AuditLog, AuditReport
-from bot.cards import Card, as_text
 from bot.app.contents import Contents, load_contents
 from bot.app.mailing import Mailroom
+from bot.audit import AuditLog, AuditReport
+from bot.cards import Card, as_text
 from bot.delivery import Deliverer, Sweeper
 from bot.desk import Desk
 from bot.desk import Parts as DeskParts
@@ -45,16 +44,16 @@ from bot.helpdesk.relay import Relay, local_time
 from bot.helpdesk.tickets import Tickets
 from bot.learning.nudges import Nudges, Sending
 from bot.learning.planner import Decision
-from bot.model import Action, Message, Outcome, Person, Place, Reply
+from bot.model import Action, Message, Outcome, Person, Place
 from bot.organisation import Organisation
 from bot.people import Identities
-from bot.ports import Channel, Clock, Db, Jobs, Pager, Payload
+from bot.ports import Channel, Clock, Db, Pager, Payload
 from bot.reporting import reports as reporting
 from bot.reporting.admit import admit
 from bot.reporting.sandbox import Sandbox
 from bot.settings import Settings
 from bot.spool import Spool
-from bot.turn import EmergencyRaised, QuestionAsked, VerdictGiven, Work, place_from, place_key
+from bot.turn import EmergencyRaised, QuestionAsked, VerdictGiven, Work, place_from
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -197,7 +196,9 @@ class App:
         def one(record: dict[str, Any]) -> None:
             person = self.identities.find(record["person"]) or Person(record["person"], record["name"], known=False)
             action = Action("emergency.start", record["kind"], {"text": record["text"]})
-            message = Message(record["key"], person, place_from(record["place"]), record["text"], action, at=record["at"])
+            message = Message(
+                record["key"], person, place_from(record["place"]), record["text"], action, at=record["at"]
+            )
             reply = self.desk.handle(message)
             if not reply.delivery:
                 raise StoreUnavailable("the database still cannot be written")
@@ -208,7 +209,9 @@ class App:
         """Job kinds and what runs them."""
         return {
             "delivery.send": lambda payload: _ignore(self.deliverer.send(payload["delivery"])),
-            "reporting.analyse": lambda payload: self._finish(f"analyse:{payload['sha256']}", self.reports.analyse, payload),
+            "reporting.analyse": lambda payload: self._finish(
+                f"analyse:{payload['sha256']}", self.reports.analyse, payload
+            ),
             "oncall.page": lambda payload: self._finish(payload["page"], self.oncall.run, payload),
             "learning.send": lambda _payload: _ignore(self.nudge_send(now=False)),
             "learning.prune": lambda _payload: _ignore(self.work(self.nudges.prune)),
@@ -253,7 +256,9 @@ class App:
         desk = [person for person in self.directory.people() if person.roles & roles]
         rota = self.contents.rota.current
         duty = [who] if who else [*(rota.on_duty(self.clock.now()) if rota else []), *(person.id for person in desk)]
-        chosen = next((p for name in duty for p in desk if name.casefold() in {p.id.casefold(), p.email.casefold()}), None)
+        chosen = next(
+            (p for name in duty for p in desk if name.casefold() in {p.id.casefold(), p.email.casefold()}), None
+        )
         if chosen is None:
             raise NotFound(f"{who or 'nobody'} is at the help desk: give somebody a desk role in people.yaml")
         from adapters.web.signin import new_link  # noqa: PLC0415 (brings the web framework in; only here)
@@ -322,7 +327,7 @@ def build(
 ) -> App:
     """Everything wired, nothing started. Raises `ConfigError`, `ContentError`, `StoreUnavailable` with clear words."""
     clock = clock or SystemClock()
-    contents = load_contents(settings.overlay, settings.data / "cache", lambda: _today(clock))
+    contents = load_contents(settings.overlay, settings.data / "cache", lambda: _today(clock), settings.search)
     vault = open_vault(settings.key, settings.data)
     db = db or open_db(settings.database, settings.data)
     vault.check(db)
@@ -337,9 +342,7 @@ def build(
     deliverer = Deliverer(core, channels, clock, bridge)
     link = lambda number: f"{settings.url}/console/tickets/{number}"  # noqa: E731
     oncall = OnCall(tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
-    tickets = Tickets(
-        tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix
-    )
+    tickets = Tickets(tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix)
     relay = Relay(tickets, core, words)
     mailroom = Mailroom(contents, settings, sandbox, clock.now)
     holder: list[App] = []
@@ -378,8 +381,8 @@ def build(
     desk = Desk(
         DeskParts(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
-            notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values), redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners,
-            committed=wake, count=count,
+            redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners, committed=wake, count=count,
+            notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values),
         )
     )  # fmt: skip
     app = App(

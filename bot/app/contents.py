@@ -11,6 +11,7 @@ from typing import Any
 from adapters.directories.file import FileDirectory, load_people
 from bot.answering.answers import Judgement, Knowledge
 from bot.answering.emergency import Gate
+from bot.answering.encoder import Encoders, load_encoders
 from bot.answering.entries import Vocabulary as AnswerVocabulary
 from bot.answering.knowledge import load_answers, read_answers
 from bot.answering.search import Index, decide, load_generic
@@ -62,7 +63,7 @@ class Contents:
         return Poller(self.watched())
 
 
-def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], date]) -> Contents:
+def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], date], search: str) -> Contents:
     """Load everything. Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml."""
     shelf, ours = packaged_shelf(overlay), packaged_shelf(None)
     directory = FileDirectory(overlay)
@@ -97,14 +98,21 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         else:
             library = read_answers(shelf, vocabulary, faults, today=today(), cache=cache)
         generic = load_generic(shelf, faults)
-        before = fitted[-1] if fitted else None
-        index = Index.fit(library, cache=cache, generic=generic, encoders=before.encoders if before else None)
+        if fitted:
+            encoders = fitted[0].encoders
+        elif search == "words":
+            encoders = Encoders("words", ())
+        else:
+            encoders = load_encoders(cache, light=search == "light")
+        index = Index.fit(library, cache=cache, generic=generic, encoders=encoders)
         fitted[:] = [index]
         return Knowledge(library, IndexSearch(index), small)
 
     def lessons(strict: bool) -> Lessons:
         faults = Faults()
-        library = read_lessons(shelf, lesson_vocabulary(org(), knowledge_.current, gate.current.kinds, names()), faults, today=today())
+        library = read_lessons(
+            shelf, lesson_vocabulary(org(), knowledge_.current, gate.current.kinds, names()), faults, today=today()
+        )
         if strict:
             faults.check()
         return library
@@ -189,7 +197,9 @@ def lint(overlay: Path | None) -> tuple[list[Fault], list[str], dict[str, int]]:
     found.update(gate.faults)
     answers = read_answers(shelf, answer_vocabulary(org, gate.kinds), faults)
     knowledge = Knowledge(answers, _NoSearch(), small)
-    lessons = read_lessons(shelf, lesson_vocabulary(org, knowledge, gate.kinds, [person.name for person in directory.people()]), faults)
+    lessons = read_lessons(
+        shelf, lesson_vocabulary(org, knowledge, gate.kinds, [person.name for person in directory.people()]), faults
+    )
     try:
         load_lexicon(shelf)
     except ContentError as error:

@@ -15,6 +15,7 @@ from bot.errors import ContentError, SecdeskError
 from bot.health import Check
 from bot.settings import FILE, Settings
 
+
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one would mend them. Starts nothing and sends nothing."""
     checks = [*_installation(), *_settings(settings), *_folder(settings)]
@@ -69,7 +70,9 @@ def _folder(settings: Settings) -> Iterator[Check]:
         yield Check("data folder", "bad", f"{settings.data}: {error.strerror}", "make it, or set SECDESK_DATA")
         return
     if not writable:
-        yield Check("data folder", "bad", f"{settings.data} cannot be written", "give this user the right to write there")
+        yield Check(
+            "data folder", "bad", f"{settings.data} cannot be written", "give this user the right to write there"
+        )
     elif megabytes < 500:
         yield Check("data folder", "bad", f"only {megabytes} MB left for {settings.data}", "make room")
     else:
@@ -80,17 +83,19 @@ def _content(app: App) -> Iterator[Check]:
     for fault in app.contents.faults():
         yield Check("content", "bad", str(fault), "the last good version is in use until then")
     knowledge = app.contents.knowledge.current
-    entries, notes = len(knowledge.library.published()), len(knowledge.library.notes)
+    entries, count = len(knowledge.library.published()), len(knowledge.library.notes)
     overdue = sum(note.kind != "unchecked" for note in knowledge.library.notes)
-    yield Check("answers", "ok" if entries else "bad", f"{entries} published, {overdue} overdue, {notes} notes")
+    yield Check("answers", "ok" if entries else "bad", f"{entries} published, {overdue} overdue, {count} notes")
     lessons = len(app.contents.lessons.current.lessons)
     yield Check("lessons", "ok" if lessons else "note", f"{lessons} lessons")
-    light = app.search_mode() != "full"
-    mend = "install onnxruntime and the model package" if light else ""
-    yield Check("search", "note" if light else "ok", f"{app.search_mode()} mode", mend)
+    mode, notes = app.search_mode(), app.contents.search.notes
+    mend = "; ".join(notes) or ("" if mode == "full" else "set answers.search to full")
+    yield Check("search", "ok" if mode == "full" else "note", f"{mode} mode", mend)
     waiting = len(app.spool.waiting())
     if waiting:
-        yield Check("spool", "note", f"{waiting} emergencies wait for the database", "they become tickets when serve runs")
+        yield Check(
+            "spool", "note", f"{waiting} emergencies wait for the database", "they become tickets when serve runs"
+        )
 
 
 def _organisation(app: App) -> Iterator[Check]:
@@ -127,7 +132,9 @@ def _channels(settings: Settings) -> Iterator[Check]:
         if name not in KNOWN_CHANNELS:
             yield Check("channel", "bad", f"there is no channel {name}", f"channels are: {', '.join(KNOWN_CHANNELS)}")
     if "web" in settings.channels:
-        says = f"local web chat at {settings.url}/" if settings.local_chat else "off: not on loopback, or sign-in is set"
+        says = (
+            f"local web chat at {settings.url}/" if settings.local_chat else "off: not on loopback, or sign-in is set"
+        )
         yield Check("web chat", "ok" if settings.local_chat else "note", says)
     if not settings.authserv_id:
         says = "no gateway is trusted: sender checks of your mail gateway are not used"

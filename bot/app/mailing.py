@@ -45,7 +45,9 @@ class Mailroom:
 
     def _make(self, lexicon: Lexicon, today: str) -> Context:
         org = self._contents.organisation.current.file
-        targets = [p.name for p in self._contents.directory.people() if p.roles & {"executive", "hr_legal", "high_risk"}]
+        targets = [
+            p.name for p in self._contents.directory.people() if p.roles & {"executive", "hr_legal", "high_risk"}
+        ]
         context = lexicon.context(
             org.language, own_domains=tuple(org.domains), own_names=(org.name.partition("(")[0].strip(),),
             people=tuple(targets), authserv_id=self._settings.authserv_id, today=today,

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 DRAIN = 15  # seconds for running requests and jobs when asked to stop
 URGENT_WORKERS = 4
+WORKERS = {"delivery.send": 32, "oncall.page": 8, "reporting.analyse": 2}  # jobs of a kind at once
 
 
 class Edge:
@@ -75,8 +76,12 @@ def serve(app: App, announce: Callable[[str], None]) -> None:
     """Serve until asked to stop (SIGTERM, SIGINT). Raises `ConfigError` before anything is started."""
     sock = listen(app.settings)
     metrics = Metrics()
-    jobs = DbosJobs(app.settings.database, app.settings.data, on_failed=lambda kind, key, error: app.core.failed(key, error))
+    jobs = DbosJobs(
+        app.settings.database, app.settings.data, replica=app.settings.replica, db=app.db, workers=WORKERS,
+        on_failed=lambda _kind, key, error: app.core.failed(key, error),
+    )  # fmt: skip
     jobs.schedule("lessons", "*/10 * * * *", "learning.send")
+    jobs.schedule("prune", "30 3 * * *", "learning.prune")
     jobs.schedule("anchor", "5 * * * *", "audit.anchor")
     jobs.start(app.handlers(), wait=False)
     app.sweeper = Sweeper(app.core, jobs, app.clock)
@@ -126,5 +131,3 @@ def _replay(app: App, stopping: threading.Event) -> None:
                 log.warning("spooled emergencies replayed", extra={"count": app.replay_spool()})
         except Exception as error:
             log.warning("spooled emergencies still wait: %s", type(error).__name__)
-
-

@@ -39,8 +39,8 @@ def health(app: App, jobs: DbosJobs) -> Health:
         counts = app.core.outbox_counts()
         failed, waiting = counts.get("failed", 0), counts.get("queued", 0)
         checks.append(Check("database", "ok", f"{app.db.dialect}, answering"))
-        level = "note" if failed else "ok"
-        checks.append(Check("outbox", level, f"{waiting} waiting, {failed} given up", "see below" if failed else ""))
+        says = f"{waiting} waiting, {failed} given up"
+        checks.append(Check("outbox", "note", says, "see below") if failed else Check("outbox", "ok", says))
     except StoreUnavailable as error:
         stored = False
         mend = "emergencies are still answered and spooled; mend the database"
@@ -81,10 +81,8 @@ def knowledge(app: App) -> KnowledgeState:
         Loaded("on call", len(contents.rota.current.file.weekly) if contents.rota.current else 0, contents.rota.faults),
         Loaded("mail checks", len(contents.mail.current.signs), contents.mail.faults),
     )
-    remarks = tuple(
-        Remark(note.kind, getattr(note, "entry", "") or getattr(note, "lesson", ""), note.file, note.what, note.mend)
-        for note in (*answers.notes, *lessons.notes)
-    )
+    remarks = tuple(Remark(note.kind, note.entry, note.file, note.what, note.mend) for note in answers.notes)
+    remarks += tuple(Remark(note.kind, note.lesson, note.file, note.what, note.mend) for note in lessons.notes)
     return KnowledgeState(loaded, remarks)
 
 

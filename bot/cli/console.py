@@ -10,7 +10,9 @@ from bot.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--as", dest="person", default="", help="id or address of a help desk person (default: who is on duty)")
+    parser.add_argument(
+        "--as", dest="person", default="", help="id or address of a help desk person (default: who is on duty)"
+    )
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:

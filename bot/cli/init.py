@@ -103,7 +103,7 @@ def _files(given: Mapping[str, str]) -> tuple[str, str, str, str]:
     people = (
         "# Who works here. Roles: executive, hr_legal, regular, it_helpdesk; tag: high_risk.\nschema: people/1\npeople:\n"
         f"  - {{id: {_quoted(person)}, name: {_quoted(given['oncall_name'])}, email: {_quoted(given['oncall_email'])}, "
-        f"roles: [\"it_helpdesk\"], phone: {_quoted(given['oncall'])}}}\n"
+        f'roles: ["it_helpdesk"], phone: {_quoted(given["oncall"])}}}\n'
     )
     rota = (
         "# Who is called when somebody is in trouble. One week each, in this order, from `start`.\nschema: oncall/1\n"

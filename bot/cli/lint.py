@@ -13,7 +13,9 @@ from bot.settings import Settings
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--notes", action="store_true", help="also what time has done: overdue, expired, sources never opened")
+    parser.add_argument(
+        "--notes", action="store_true", help="also what time has done: overdue, expired, sources never opened"
+    )
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:

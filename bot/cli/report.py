@@ -17,7 +17,9 @@ from bot.settings import Settings
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="an .eml or .msg file")
-    parser.add_argument("--as", dest="person", default="", help="id or address of the person who reports (default: a guest)")
+    parser.add_argument(
+        "--as", dest="person", default="", help="id or address of the person who reports (default: a guest)"
+    )
     parser.add_argument("--json", action="store_true")
 
 

@@ -26,7 +26,9 @@ def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
                 print(f"  {_when(event.at)}  {event.kind:<12} {who}: {event.text}")
             return 0
         for ticket in app.tickets.queue(options.state):
-            print(f"{ticket.number:<9} {ticket.severity}  {ticket.state:<8} due {_when(ticket.next_due_at)}  {ticket.subject}")
+            print(
+                f"{ticket.number:<9} {ticket.severity}  {ticket.state:<8} due {_when(ticket.next_due_at)}  {ticket.subject}"
+            )
     finally:
         app.close()
     return 0

@@ -1,6 +1,7 @@
 """The web application over a real SQLite database and the real help desk, with a small desk that knows a few sentences.
 
-`python -m tests.fakes.web PORT FOLDER` serves it, with tickets, mails and pages in it, and prints a sign-in link.
+`python -m tests.fakes.web PORT FOLDER` serves it, with tickets, mails and pages in it, and prints a sign-in link; with
+`link` behind that it only prints another one.
 """
 
 from __future__ import annotations
@@ -353,14 +354,17 @@ _TICKETS: Iterable[tuple[str, str, Severity, str, str, float]] = (
 
 
 def main() -> None:
-    """Serve the fixture."""
+    """Serve the fixture, or print another link for the one that is served."""
     import uvicorn
 
     port, folder = int(sys.argv[1]), Path(sys.argv[2])
     fixture = Fixture(folder, FakeClock(None), Settings(folder=folder, port=port))
-    fill(fixture)
+    served = "link" not in sys.argv[3:]
+    if served:
+        fill(fixture)
     print(f"http://127.0.0.1:{port}{fixture.link()}", flush=True)
-    uvicorn.run(fixture.app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    if served:
+        uvicorn.run(fixture.app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":
