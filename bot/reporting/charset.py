@@ -7,9 +7,21 @@ import re
 
 # Codecs of Python that are not character sets of mail, or that are slow or stateful on hostile input.
 _REFUSED = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
-_ALIASES = {"utf8mb4": "utf-8", "unicode-1-1-utf-8": "utf-8", "iso-8859-8-i": "iso-8859-8", "ks_c_5601-1987": "cp949",
-            "x-sjis": "shift_jis", "x-gbk": "gbk", "gb2312": "gb18030", "ansi": "cp1252", "windows-1252http-equivcontent-type": "cp1252",
-            "us-ascii": "utf-8", "ascii": "utf-8", "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252"}
+_ALIASES = {
+    "utf8mb4": "utf-8",
+    "unicode-1-1-utf-8": "utf-8",
+    "iso-8859-8-i": "iso-8859-8",
+    "ks_c_5601-1987": "cp949",
+    "x-sjis": "shift_jis",
+    "x-gbk": "gbk",
+    "gb2312": "gb18030",
+    "ansi": "cp1252",
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "latin-1": "cp1252",
+}
 _CLEAN = re.compile(r"[^a-z0-9_.:+-]")
 
 

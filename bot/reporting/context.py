@@ -70,6 +70,9 @@ class Context:
     brands: tuple[Brand, ...] = ()
     hosts: Hosts = Hosts()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: frozenset[str] = frozenset()  # what anybody can call themselves
+    fillers: frozenset[str] = frozenset()  # words beside a firm's name that change nothing
+    ideas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signs: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     vendor_headers: tuple[str, ...] = ()

@@ -94,7 +94,11 @@ def known_ending(host: str) -> bool:
 def valid_domain(domain: str) -> bool:
     """Whether mail could come from here at all: two or more well-formed labels."""
     labels = to_ascii(domain).split(".")
-    return len(labels) > 1 and all(_LABEL.match(label) and len(label) < 64 for label in labels) and not labels[-1].isdigit()
+    return (
+        len(labels) > 1
+        and all(_LABEL.match(label) and len(label) < 64 for label in labels)
+        and not labels[-1].isdigit()
+    )
 
 
 def is_ip(host: str) -> bool:
@@ -148,7 +152,7 @@ def clean_url(raw: str) -> str:
         rest = url[len(scheme) + 1 :]
         head, mark, tail = re.split(r"([?#])", rest, maxsplit=1) if re.search(r"[?#]", rest) else (rest, "", "")
         return f"{scheme}://{head.replace(chr(92), '/').lstrip('/')}{mark}{tail}"
-    return f"{scheme}:{url[len(scheme) + 1:]}" if scheme else url
+    return f"{scheme}:{url[len(scheme) + 1 :]}" if scheme else url
 
 
 def scheme_of(url: str) -> str:

@@ -23,6 +23,7 @@ from bot.reporting.index import index
 from bot.reporting.mail_model import Email, Link
 from bot.reporting.phrases import words
 
+IDEA_WORDS = 400
 BODY = 12_000  # characters of the visible text that wording is looked for in
 _HOSTLIKE = re.compile(r"^\W*(?:https?:/{1,2})?((?:[\w-]{1,63}\.){1,6}[a-z]{2,18})(?::\d+)?(?:[/?#]\S*)?\W*$", re.I)
 _PROOFPOINT_3 = re.compile(r"/v3/__(https?:/{1,2}.+?)__;", re.I)
@@ -78,6 +79,32 @@ class Facts:
     @cached_property
     def body_hits(self) -> dict[str, list[str]]:
         return self.index.wording.find(self.body_words)
+
+    @cached_property
+    def idea_text(self) -> list[str]:
+        return [*self.subject_words, ".", *self.body_words][:IDEA_WORDS]
+
+    @cached_property
+    def ideas(self) -> dict[str, list[tuple[int, int]]]:
+        """Where the ideas of money fraud stand in subject and text (word positions)."""
+        return self.index.ideas.spans(self.idea_text)
+
+    def idea_words(self, *names: str) -> str:
+        """The words behind the first of some ideas that is there, for quoting."""
+        for name in names:
+            if spots := self.ideas.get(name):
+                start, end = max(spots, key=lambda spot: spot[1] - spot[0])
+                return " ".join(self.idea_text[start : max(end, start + 1)])
+        return ""
+
+    def together(self, left: str, right: str, distance: int = 10) -> bool:
+        """Whether two ideas stand within `distance` words of each other, in either order, without sharing a word."""
+        return any(
+            0 <= start - end <= distance
+            for one, other in ((left, right), (right, left))
+            for _, end in self.ideas.get(one, ())
+            for start, _ in self.ideas.get(other, ())
+        )
 
     def hits(self, category: str) -> list[str]:
         """What was found of a category, subject and sender's name first."""
@@ -165,9 +192,8 @@ def real_target(url: str, context: Context) -> str:
         return clean_url(re.sub(r"^(https?:)/(?!/)", r"\1//", match[1]))
     for key, value in parse_qsl(urlsplit(url).query[:8000]):
         if key in ("url", "u", "a", "domain") and value:
-            if "proofpoint" in host:
-                value = unquote(value.replace("_", "/").replace("-", "%"))
-            return clean_url(value) if scheme_of(value) in ("http", "https") else url
+            first = unquote(value.replace("_", "/").replace("-", "%")) if "proofpoint" in host else value
+            return clean_url(first) if scheme_of(first) in ("http", "https") else url
     return url
 
 

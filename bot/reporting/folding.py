@@ -6,7 +6,10 @@ import re
 import unicodedata
 
 # Zero-width and joining characters, soft hyphen, bidi controls, variation selectors, fillers, tags (Unicode 15, Cf and friends).
-INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]")
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 DECORATED = re.compile("[\U0001d400-\U0001d7ff\uff21-\uff5a\u24b6-\u24e9\U0001f130-\U0001f189]")
 
@@ -27,7 +30,9 @@ def fold(text: str) -> str:
     """Lower case, compatibility forms and look-alikes as plain Latin letters, no accents, single spaces."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).translate(_LOOKALIKES)
-        text = "".join(c for c in unicodedata.normalize("NFKD", text.replace("ß", "ss")) if not unicodedata.combining(c))
+        text = "".join(
+            c for c in unicodedata.normalize("NFKD", text.replace("ß", "ss")) if not unicodedata.combining(c)
+        )
     return _SPACES.sub(" ", text.casefold()).strip()
 
 

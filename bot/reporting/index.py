@@ -11,10 +11,6 @@ from bot.reporting.domains import label, registered, to_unicode
 from bot.reporting.folding import fold, near, skeleton
 from bot.reporting.phrases import Matcher, words
 
-_COMPANY_WORDS = set(
-    ["support", "service", "services", "team", "security", "customer", "care", "account", "accounts", "alert", "alerts", "help", "center", "centre", "inc", "com", "de", "id", "mail", "mailer", "online", "notification", "notifications", "noreply", "info", "billing", "pay", "store", "official", "user", "department", "kundenservice", "kundendienst", "sicherheit", "servicio", "cliente", "client", "clients", "suporte", "atendimento", "klantenservice", "update", "gift", "card", "reward", "rewards", "delivery", "tracking", "us", "uk", "eu", "bank", "packet", "paket", "parcel", "post", "express"]
-)
-
 
 class Index:
     """Questions about one context."""
@@ -22,8 +18,11 @@ class Index:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.wording = Matcher(context.phrases)
+        self.ideas = Matcher(context.ideas)
         self.brands = {brand.name: brand for brand in context.partners + context.brands}
-        self._names = Matcher({name: [" ".join(words(item)) for item in brand.names] for name, brand in self.brands.items()})
+        self._names = Matcher(
+            {name: [" ".join(words(item)) for item in brand.names] for name, brand in self.brands.items()}
+        )
         self._platforms = frozenset(context.hosts.free_hosting)
         self._by_domain: dict[str, set[str]] = defaultdict(set)
         self._by_label: dict[str, set[str]] = defaultdict(set)
@@ -42,8 +41,12 @@ class Index:
         if not brand.word:
             keys = (skeleton("".join(words(name))) for name in brand.names)
             self._glued.extend((key, brand) for key in keys if len(key) > 5)
-        names = {re.sub(r"[^a-z0-9]", "", fold(name)) for name in brand.names} | {label(item) for item in brand.domains[:1]}
-        self._looks.extend((name, skeleton(name), brand) for name in sorted(names) if len(name) > (8 if brand.word else 4))
+        names = {re.sub(r"[^a-z0-9]", "", fold(name)) for name in brand.names} | {
+            label(item) for item in brand.domains[:1]
+        }
+        self._looks.extend(
+            (name, skeleton(name), brand) for name in sorted(names) if len(name) > (8 if brand.word else 2)
+        )
 
     def _owners(self, host: str) -> frozenset[str]:
         """Names of the brands a host belongs to: listed, below a listed one, or the brand's label under a country's ending."""
@@ -70,11 +73,14 @@ class Index:
         for hit, texts in self._names.find(tokens).items():
             brand = self.brands[hit]
             rest = [token for token in tokens if token not in " ".join(texts).split()]
-            if not brand.word or all(token in _COMPANY_WORDS for token in rest):
+            if not brand.word or all(token in self.context.fillers for token in rest):
                 result[hit] = brand
-        glued = skeleton("".join(tokens))
-        result.update((brand.name, brand) for key, brand in self._glued if key in glued)
+        result.update((brand.name, brand) for brand in self.glued(skeleton("".join(tokens))))
         return tuple(result.values())
+
+    def glued(self, shape: str) -> list[Brand]:
+        """Brands whose long names stand anywhere in a skeleton."""
+        return [brand for key, brand in self._glued if key in shape]
 
     def _look(self, host: str) -> Brand | None:
         """The brand a host carries the name of, or is a slip or a look-alike letter away from, without being the brand's."""

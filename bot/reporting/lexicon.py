@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, StringConstraints, field_validator
 
 from bot.content import Faults, Shape, Shelf, packaged_shelf, parse, read
+from bot.errors import ContentError
 from bot.reporting.context import Brand, Context, Hosts, Redirector
 from bot.reporting.phrases import read as read_phrase
 
@@ -63,9 +64,33 @@ class WordingShape(Shape):
     @field_validator("phrases")
     @classmethod
     def _readable(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        for phrases in value.values():
-            for phrase in phrases:
-                read_phrase(phrase)
+        _check_phrases(value)
+        return value
+
+
+def _check_phrases(languages: dict[str, list[str]]) -> None:
+    for phrases in languages.values():
+        for phrase in phrases:
+            read_phrase(phrase)
+
+
+class NamesShape(Shape):
+    """names.yaml."""
+
+    roles: list[str]
+    fillers: list[str]
+
+
+class IdeasShape(Shape):
+    """ideas.yaml."""
+
+    ideas: dict[str, dict[str, list[str]]]
+
+    @field_validator("ideas")
+    @classmethod
+    def _readable(cls, value: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+        for languages in value.values():
+            _check_phrases(languages)
         return value
 
 
@@ -128,6 +153,8 @@ def load_lexicon(shelf: Shelf | None = None) -> Lexicon:
     brands = _one(shelf, "brands", BrandsShape, faults)
     hosts = _one(shelf, "hosts", HostsShape, faults)
     practice = _one(shelf, "practice", PracticeShape, faults)
+    names = _one(shelf, "names", NamesShape, faults)
+    ideas = _one(shelf, "ideas", IdeasShape, faults)
     weights = _one(shelf, "weights", Weights, faults)
     signs = _one(shelf, "signs", Signs, faults)
     refusals = _one(shelf, "refusals", Refusals, faults)
@@ -141,7 +168,8 @@ def load_lexicon(shelf: Shelf | None = None) -> Lexicon:
         for missing in sorted(set(weights.weights) - set(signs.signs)):
             faults.add("knowledge/phishing/signs.yaml", (0, 0), f'the sign "{missing}" has no text', "add it")
     faults.check()
-    assert brands and hosts and practice and weights and signs and refusals  # noqa: S101  (faults.check would have raised)
+    if not (brands and hosts and practice and names and ideas and weights and signs and refusals):
+        raise ContentError(())  # never: a file that is missing or wrong is a fault, and faults have been raised
     base = Context(
         brands=tuple(Brand(b.name, tuple(b.names), tuple(b.domains), b.word) for b in brands.brands),
         hosts=Hosts(
@@ -154,6 +182,12 @@ def load_lexicon(shelf: Shelf | None = None) -> Lexicon:
             cheap_endings=tuple(hosts.cheap_endings),
         ),
         phrases=phrases,
+        roles=frozenset(names.roles),
+        fillers=frozenset(names.fillers),
+        ideas={
+            name: tuple(item for items in languages.values() for item in items)
+            for name, languages in ideas.ideas.items()
+        },
         weights={sign: (item.weight, item.spam) for sign, item in weights.weights.items()},
         vendor_headers=tuple(item.header for item in practice.headers),
     )

@@ -22,20 +22,89 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 PICTURES = {"png", "jpeg", "gif", "bmp", "tiff", "icon", "webp", "svg"}
 ARCHIVES = {"zip", "rar", "7z", "gzip", "bzip2", "xz", "cab", "disk"}
-RUNNABLE = set(
-    ["exe", "scr", "com", "pif", "cpl", "dll", "msi", "msp", "msix", "appx", "bat", "cmd", "ps1", "psm1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "jar", "reg", "scf", "url", "lnk", "inf", "application", "gadget", "msc", "chm", "iso", "img", "vhd", "vhdx", "one", "xll", "ade", "apk", "dmg", "pkg", "sh", "py", "library-ms", "search-ms", "settingcontent-ms"]
-)
-_SCRIPTS = set(["js", "jse", "vbs", "vbe", "wsf", "wsh", "hta", "ps1", "psm1", "bat", "cmd", "sh", "py", "reg"])
-_HARMLESS_ENDINGS = set(["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "jpg", "jpeg", "png", "gif", "txt", "mp3", "mp4", "html", "htm", "csv", "zip"])
+RUNNABLE = {
+    "exe",
+    "scr",
+    "com",
+    "pif",
+    "cpl",
+    "dll",
+    "msi",
+    "msp",
+    "msix",
+    "appx",
+    "bat",
+    "cmd",
+    "ps1",
+    "psm1",
+    "vbs",
+    "vbe",
+    "js",
+    "jse",
+    "wsf",
+    "wsh",
+    "hta",
+    "jar",
+    "reg",
+    "scf",
+    "url",
+    "lnk",
+    "inf",
+    "application",
+    "gadget",
+    "msc",
+    "chm",
+    "iso",
+    "img",
+    "vhd",
+    "vhdx",
+    "one",
+    "xll",
+    "ade",
+    "apk",
+    "dmg",
+    "pkg",
+    "sh",
+    "py",
+    "library-ms",
+    "search-ms",
+    "settingcontent-ms",
+}
+_SCRIPTS = {"js", "jse", "vbs", "vbe", "wsf", "wsh", "hta", "ps1", "psm1", "bat", "cmd", "sh", "py", "reg"}
+_HARMLESS_ENDINGS = {
+    "pdf",
+    "doc",
+    "docx",
+    "xls",
+    "xlsx",
+    "ppt",
+    "pptx",
+    "jpg",
+    "jpeg",
+    "png",
+    "gif",
+    "txt",
+    "mp3",
+    "mp4",
+    "html",
+    "htm",
+    "csv",
+    "zip",
+}
 _TYPES_OF_ENDING: dict[str, set[str]] = {
     "pdf": {"pdf"}, "png": PICTURES, "jpg": PICTURES, "jpeg": PICTURES, "gif": PICTURES, "doc": {"ole", "rtf", "html", "office"},
     "xls": {"ole", "html", "office", "text", "rtf"}, "ppt": {"ole", "office"}, "docx": {"office", "ole", "zip"},
     "xlsx": {"office", "ole", "zip"}, "pptx": {"office", "ole", "zip"}, "zip": {"zip", "office"}, "rar": {"rar"}, "7z": {"7z"},
 }  # fmt: skip
 _SMUGGLING = re.compile(
-    rb"atob\s*\(|fromCharCode|createObjectURL|msSaveOrOpenBlob|new\s+Blob|unescape\s*\(|eval\s*\(|document\.write\s*\(|decodeURIComponent"
+    rb"atob\s*\(|fromCharCode|createObjectURL|msSaveOrOpenBlob|new\s+Blob|unescape\s*\(|eval\s*\(|document\.write\s*\("
+    rb"|decodeURIComponent"
     rb"|application/octet-stream;base64|charCodeAt|\\x[0-9a-f]{2}\\x[0-9a-f]{2}\\x", re.I)  # fmt: skip
-_HTML = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body|script|meta|div|table|form|p|a|iframe)\b", re.I | re.S)
+_HTML = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*(?:<!--.{0,2000}?-->\s*)*"
+    rb"<(?:!doctype\s+html|html|head|body|script|meta|div|table|form|p|a|iframe)\b",
+    re.I | re.S,
+)
 _MACRO = (b"vbaProject.bin", b"_\x00V\x00B\x00A\x00_\x00P\x00R\x00O\x00J\x00E\x00C\x00T", b"xl/macrosheets/")
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 
@@ -116,12 +185,24 @@ def _by_content(kind: str, data: bytes, traits: list[str]) -> None:
             traits.append("encrypted")
         if re.search(rb"/JavaScript|/JS\s*[(<]|/Launch\b|/EmbeddedFile\b", data):
             traits.append("active_pdf")
-    if kind == "rar" and len(data) > 12 and ((data[10:11] == b"\x73" and data[11] & 0x80) or (data[6:8] == b"\x01\x00" and data[12:13] == b"\x04")):
+    if (
+        kind == "rar"
+        and len(data) > 12
+        and ((data[10:11] == b"\x73" and data[11] & 0x80) or (data[6:8] == b"\x01\x00" and data[12:13] == b"\x04"))
+    ):
         traits.append("encrypted")
     if kind in ("html", "svg", "text") and _active(kind, data[:2_000_000]):
         traits.append("smuggling")
     if kind == "html" and re.search(rb"type\s*=\s*[\"']?password", data[:2_000_000], re.I):
         traits.append("password_form")
+
+
+def _locked_rar(data: bytes) -> bool:
+    """RAR 4 with encrypted headers (flag 0x0080 of the main header), or RAR 5 with an encryption header (type 4) first."""
+    if data[6:7] == b"\x00":
+        return len(data) > 11 and data[9:10] == b"\x73" and bool(data[10] & 0x80)
+    type_at = 14 if data[12:13] >= b"\x80" else 13  # behind a size of one or two bytes
+    return data[type_at : type_at + 1] == b"\x04"
 
 
 def _active(kind: str, data: bytes) -> bool:
@@ -141,7 +222,11 @@ def _by_name(name: str, kind: str, traits: list[str]) -> None:
         traits.append("program")
     elif last in ("docm", "xlsm", "pptm", "dotm", "xltm", "xlam", "xlsb"):
         traits.append("macro")
-    if len(parts) > 2 and parts[-2].strip() in _HARMLESS_ENDINGS and (last in RUNNABLE or last in ("html", "htm", "svg")):
+    if (
+        len(parts) > 2
+        and parts[-2].strip() in _HARMLESS_ENDINGS
+        and (last in RUNNABLE or last in ("html", "htm", "svg"))
+    ):
         traits.append("double_ending")
     if BIDI.search(name):
         traits.append("disguised")

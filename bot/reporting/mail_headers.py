@@ -10,7 +10,7 @@ from datetime import UTC
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
-from bot.reporting.charset import decode
+from bot.reporting.charset import codec, decode
 from bot.reporting.mail_model import (
     MAX_ADDRESSES,
     MAX_HEADER_BYTES,
@@ -34,14 +34,16 @@ _DOMAIN_OF = {"spf": ("smtp.mailfrom", "smtp.helo"), "dkim": ("header.d", "heade
 def unfold(items: Iterable[tuple[str, object]]) -> tuple[Headers, bool]:
     """Names and values with folding undone and bytes decoded (not yet encoded words). True if something was cut off."""
     result: Headers = []
-    size = 0
+    size, cut = 0, False
     for name, value in items:
-        text = _text(str(value))
+        text = str(value)
+        cut = cut or len(text) > MAX_VALUE
+        text = _text(text[:MAX_VALUE])
         size += len(name) + len(text)
         if len(result) >= MAX_HEADERS or size > MAX_HEADER_BYTES:
             return result, True
-        result.append((name.strip()[:200], _FOLD.sub(" ", text[:MAX_VALUE]).strip()))
-    return result, False
+        result.append((name.strip()[:200], _FOLD.sub(" ", text).strip()))
+    return result, cut
 
 
 def _text(value: str) -> str:
@@ -65,15 +67,15 @@ def words(text: str) -> str:
             held = b""
         if not joined:
             out.append(between)
-        held += _unword(match[2], match[3])
+        held += _unword(match[1], match[2], match[3])
         charset, end = match[1].lower(), match.end()
     if held:
         out.append(decode(held, charset)[0])
     return _CONTROL.sub("", "".join(out) + text[end:])
 
 
-def _unword(coding: str, payload: str) -> bytes:
-    data = payload.encode("utf-8", "surrogatepass")
+def _unword(charset: str, coding: str, payload: str) -> bytes:
+    data = payload.encode("ascii" if payload.isascii() else codec(charset) or "utf-8", "replace")
     if coding in "qQ":
         return _HEX.sub(lambda m: bytes.fromhex(m[1].decode()), data.replace(b"_", b" "))
     clean = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
@@ -112,64 +114,84 @@ def addresses(values: Sequence[str]) -> tuple[Address, ...]:
     return tuple(result)
 
 
+_PIECE = re.compile(r'"((?:[^"\\]|\\.){0,2000})"?|(<)([^<>]{0,1000})>?|([,;])|(:)|([^"<>,;:(]+)|.', re.S)
+
+
 class _Box:
-    """Collects the pieces of one mailbox while `_boxes` walks over a value."""
+    """Collects the pieces of one mailbox."""
 
     def __init__(self) -> None:
         self.name: list[str] = []
-        self.angle: list[str] | None = None
-        self.comment: list[str] = []
+        self.angle: str | None = None
+        self.comment = ""
+
+    def take(self, piece: re.Match[str]) -> None:
+        quoted, opened, address, _, _, plain = piece.groups()
+        if opened:
+            self.angle = address
+        elif quoted is not None:
+            self.name.append(re.sub(r"\\(.)", r"\1", quoted))
+        elif plain is not None:
+            self.name.append(plain)
 
     def address(self) -> Address | None:
         name = words("".join(self.name).strip()).strip(" \t\"'")
-        comment = words("".join(self.comment)).strip()
+        comment = words(self.comment).strip()
         if self.angle is not None:
-            return Address(name or comment, _clean("".join(self.angle)))
+            return Address((name or comment)[:300], _clean(self.angle))
         if "@" in name:
             token = max(name.split(), key=lambda part: "@" in part, default="")
-            return Address(" ".join(part for part in name.split() if part != token) or comment, _clean(token))
-        return Address(name or comment) if name or comment else None
+            rest = " ".join(part for part in name.split() if part != token)
+            return Address((rest or comment)[:300], _clean(token))
+        return Address((name or comment)[:300]) if name or comment else None
 
 
 def _clean(address: str) -> str:
-    return _CONTROL.sub("", words(address)).strip(" \t<>\"'")[:320]
+    """An address without comments and source route (RFC 5322, section 4.4)."""
+    plain = re.sub(r"\([^()]{0,300}\)", "", _CONTROL.sub("", words(address)))
+    return re.sub(r"^\s*@[^:<>]{1,300}:", "", plain).strip(" \t<>\"'")[:320]
 
 
 def _boxes(value: str) -> Iterator[Address]:
-    box, quoted, depth, escaped = _Box(), False, 0, False
-    for char in value:
-        if escaped:
-            (box.comment if depth else box.name if box.angle is None else box.angle).append(char)
-            escaped = False
-        elif char == "\\" and (quoted or depth):
-            escaped = True
-        elif quoted:
-            if char == '"':
-                quoted = False
-            else:
-                (box.name if box.angle is None else box.angle).append(char)
-        elif depth:
-            depth += (char == "(") - (char == ")")
-            if depth:
-                box.comment.append(char)
-        elif char == '"':
-            quoted = True
-        elif char == "(" and box.angle is None:
-            depth = 1
-        elif char == "<":
-            box.angle = []
-        elif char == ">":
+    closers = _comments(value)
+    box, place = _Box(), 0
+    while place < len(value):
+        if place in closers:
+            box.comment = box.comment or value[place + 1 : closers[place]]
+            place = closers[place] + 1
             continue
-        elif char in ",;":
-            if found := box.address():
-                yield found
+        piece = _PIECE.match(value, place)
+        if piece is None:
+            break
+        place = piece.end()
+        group = piece[5] and box.angle is None and "@" not in "".join(box.name)
+        more = box.angle is not None and not piece[4] and piece[0].strip()  # a comma was forgotten
+        if piece[4] or group or more:
+            found = None if group else box.address()
             box = _Box()
-        elif char == ":" and box.angle is None and "@" not in box.name:
-            box = _Box()  # the name of a group
-        else:
-            (box.name if box.angle is None else box.angle).append(char)
+            if found:
+                yield found
+        if not piece[4] and not group:
+            box.take(piece)
     if found := box.address():
         yield found
+
+
+def _comments(value: str) -> dict[int, int]:
+    """Where each outermost comment (RFC 5322, section 3.2.2) opens and closes, outside quotes. One pass: nesting is cheap."""
+    found: dict[int, int] = {}
+    stack: list[int] = []
+    quoted = escaped = False
+    for place, char in enumerate(value):
+        if escaped or char == "\\":
+            escaped = not escaped
+        elif char == '"' and not stack:
+            quoted = not quoted
+        elif char == "(" and not quoted:
+            stack.append(place)
+        elif char == ")" and stack:
+            found[stack.pop()] = place
+    return found
 
 
 def date(value: str) -> str:

@@ -13,12 +13,44 @@ from bot.reporting.mail_model import MAX_HTML, MAX_HTML_DEPTH, MAX_LINKS, MAX_TE
 
 MAX_NODES = 60_000
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})\b([^<>]{0,20000})>")
-_VOID = set(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"])
-_LAYOUT = re.compile(r"</?(?:div|table|tbody|thead|tr|td|th|span|font|center|b|i|u|p|section|article|blockquote|ul|ol|li)\b[^<>]*>", re.I)
-_SKIPPED = {"script", "style", "title", "template", "-comment", "svg", "object"}
-_BLOCKS = set(
-    ["address", "article", "aside", "blockquote", "br", "center", "dd", "div", "dl", "dt", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "tr", "ul"]
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+_LAYOUT = re.compile(
+    r"</?(?:div|table|tbody|thead|tr|td|th|span|font|center|b|i|u|p|section|article|blockquote|ul|ol|li)\b[^<>]*>", re.I
 )
+_SKIPPED = {"script", "style", "title", "template", "-comment", "svg", "object"}
+_BLOCKS = {
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "br",
+    "center",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "table",
+    "tr",
+    "ul",
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BLANK = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*")
 _REFRESH = re.compile(r"url\s*=\s*['\"]?([^'\"\s]+)", re.I)
@@ -158,7 +190,9 @@ def _enter(tag: str, node: LexborNode, style: _Style, reader: _Reader) -> _Style
         reader.base = reader.base or attributes.get("href", "")
     elif tag == "img":
         _picture(attributes, style, reader)
-    if tag == "input" and (attributes.get("type", "").lower() == "password" or "passw" in attributes.get("name", "").lower()):
+    if tag == "input" and (
+        attributes.get("type", "").lower() == "password" or "passw" in attributes.get("name", "").lower()
+    ):
         reader.password = True
     return style
 
@@ -227,8 +261,8 @@ def _close(left: Colour, right: Colour) -> bool:
 
 
 def tidy(text: str) -> str:
-    """Runs of blanks and empty lines as one."""
-    return _LINES.sub("\n", _BLANK.sub(" ", text.replace("\xa0", " "))).strip()
+    """Runs of blanks and empty lines as one, control characters gone."""
+    return _LINES.sub("\n", _BLANK.sub(" ", _CONTROL.sub("", text.replace("\xa0", " ")))).strip()
 
 
 def _page(reader: _Reader, cut: bool) -> Page:

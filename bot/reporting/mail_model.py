@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_BYTES = 25 * 1024 * 1024  # what big mail systems carry; more is refused before parsing
+MAX_BYTES = 30_000_000  # from here on a mail is refused before parsing
 MAX_HEADER_BYTES = 256 * 1024  # of one header block
 MAX_HEADERS = 500
 MAX_VALUE = 16 * 1024  # characters of one header value

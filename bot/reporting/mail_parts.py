@@ -18,10 +18,13 @@ from bot.reporting.mail_headers import Headers, raw_items, unfold, words
 from bot.reporting.mail_model import MAX_DEPTH, MAX_FILES, MAX_HTML, MAX_INNER, MAX_PARTS, MAX_TEXT, Attachment, Email
 
 _KNOWN = re.compile(
-    rb"^(?:from|to|cc|subject|date|message-id|mime-version|content-type|content-transfer-encoding|reply-to|received|return-path|sender)[ \t]*:",
+    rb"^(?:from|to|cc|subject|date|message-id|mime-version|content-type|content-transfer-encoding|reply-to|received"
+    rb"|return-path|sender)[ \t]*:",
     re.I | re.M,
 )
 _LINE = re.compile(rb"^[!-9;-~]{1,100}[ \t]*:|^[ \t]")
+_BOUNDARY = re.compile(r"^--([\w'()+,./:=?-]{1,70})[ \t]*\r?$", re.M)
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _META = re.compile(rb"<meta[^>]{0,300}charset\s*=\s*[\"']?([\w:-]{2,40})", re.I)
 _NAME = re.compile(r"""\bname\s*=\s*(?:"([^"]{1,500})"|([^\s;]{1,500}))""", re.I)
 Reader = Callable[[bytes, str], "Email"]
@@ -123,10 +126,26 @@ def _walk(message: Message, raw: Raw) -> None:
         payload = part.get_payload()
         if kind in ("message/rfc822", "message/global"):
             _forwarded(part, payload, raw)
+        elif kind.startswith("multipart/") and isinstance(payload, str):
+            stack.append((_without_boundary(payload, raw), depth + 1))
         elif isinstance(payload, list):
-            stack.extend((child, depth + 1) for child in reversed(payload[: MAX_PARTS + 1]) if isinstance(child, Message))
+            stack.extend(
+                (child, depth + 1) for child in reversed(payload[: MAX_PARTS + 1]) if isinstance(child, Message)
+            )
         else:
             _leaf(part, kind, raw)
+
+
+def _without_boundary(payload: str, raw: Raw) -> Message:
+    """A multipart whose boundary is missing or wrong: by the first line that could be one, else as text."""
+    raw.note("the boundary between parts is missing or wrong")
+    hit = _BOUNDARY.search(payload[:200_000])
+    kind = f'Content-Type: multipart/mixed; boundary="{hit[1]}"' if hit else "Content-Type: text/plain"
+    body = payload.encode("utf-8", "surrogateescape")
+    again = message_from_bytes(kind.encode() + b"\n\n" + body, policy=policy.compat32)
+    if again.is_multipart() or not hit:
+        return again
+    return message_from_bytes(b"Content-Type: text/plain\n\n" + body, policy=policy.compat32)
 
 
 def _kind(part: Message) -> str:
@@ -170,12 +189,31 @@ def _leaf(part: Message, kind: str, raw: Raw) -> None:
 
 
 def _bytes(part: Message, raw: Raw) -> bytes:
+    if str(part.get("content-transfer-encoding", "")).strip().lower() == "base64":
+        return _base64(str(part.get_payload()), raw)
     try:
         data = part.get_payload(decode=True)
     except Exception as error:
         raw.note(f"a part is unreadable ({type(error).__name__})")
         return str(part.get_payload()).encode("utf-8", "surrogateescape")
     return data if isinstance(data, bytes) else b""
+
+
+def _base64(payload: str, raw: Raw) -> bytes:
+    """Base64 with what does not belong left out, as mail programs read it. Behind padding only more of the same counts."""
+    data = b""
+    for block in re.split(rb"=+", payload.encode("ascii", "replace")):
+        clean = _NOT_BASE64.sub(b"", block)
+        if data and len(clean) != len(block.translate(None, b"\r\n\t ")):
+            raw.note("junk behind a coded part")
+            break
+        data += base64.b64decode(clean[: len(clean) // 4 * 4] + _rest(clean))
+    return data
+
+
+def _rest(clean: bytes) -> bytes:
+    left = clean[len(clean) // 4 * 4 :]
+    return left + b"=" * (4 - len(left)) if len(left) > 1 else b""
 
 
 def _text(part: Message, data: bytes, raw: Raw, charset: str = "") -> str:

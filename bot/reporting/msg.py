@@ -9,7 +9,7 @@ from email.parser import BytesHeaderParser
 from email.utils import format_datetime
 from io import BytesIO
 
-from olefile import OleFileIO
+from olefile import OleFileIO  # type: ignore[import-untyped]
 
 from bot.reporting.charset import decode
 from bot.reporting.mail_headers import raw_items, unfold, values
@@ -82,7 +82,9 @@ class _Store:
         """A FILETIME (100 ns since 1601) as an RFC 5322 date."""
         ticks = int.from_bytes(self.fixed.get(number, b""), "little")
         try:
-            return format_datetime(datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)) if ticks else ""
+            return (
+                format_datetime(datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)) if ticks else ""
+            )
         except (OverflowError, ValueError):
             return ""
 
@@ -93,7 +95,9 @@ class _Store:
         found = {
             entry[depth]
             for entry in self.ole.listdir(streams=True, storages=True)
-            if len(entry) > depth and entry[depth].startswith(prefix) and "/".join([*entry[:depth], ""]).lstrip("/").lower() == here
+            if len(entry) > depth
+            and entry[depth].startswith(prefix)
+            and "/".join([*entry[:depth], ""]).lstrip("/").lower() == here
         }
         return sorted(found)
 
@@ -139,7 +143,7 @@ def _smtp(store: _Store, *numbers: int) -> str:
 
 
 def _rtf(data: bytes, raw: Raw) -> None:
-    import compressed_rtf  # noqa: PLC0415  (only Outlook files need it)
+    import compressed_rtf  # type: ignore[import-untyped]  # noqa: PLC0415  (only Outlook files need it)
 
     try:
         html, text = unwrap(compressed_rtf.decompress(data[:MAX_RTF_SIZE]))
@@ -168,7 +172,7 @@ def _attachment(parent: _Store, name: str, raw: Raw, level: int) -> None:
 
 def read_tnef(data: bytes) -> Raw:
     """A winmail.dat as `Raw`: its body and files. Broken ones give what can be read."""
-    from tnefparse import TNEF  # noqa: PLC0415  (only winmail.dat needs it)
+    from tnefparse import TNEF  # type: ignore[import-untyped]  # noqa: PLC0415  (only winmail.dat needs it)
 
     raw = Raw()
     try:

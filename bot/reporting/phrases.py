@@ -105,6 +105,17 @@ class Matcher:
                     hits.append(hit)
         return {category: hits for category, hits in found.items() if hits}
 
+    def spans(self, text: list[str]) -> dict[str, list[tuple[int, int]]]:
+        """Category → where it was found, as word positions."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for place, word in enumerate(text):
+            for category, phrase in self._starting(word):
+                end = _match(text, place, phrase)
+                spots = found.setdefault(category, [])
+                if end and len(spots) < MAX_HITS and (not spots or spots[-1] != (place, end)):
+                    spots.append((place, end))
+        return {category: spots for category, spots in found.items() if spots}
+
     def _starting(self, word: str) -> list[tuple[str, Phrase]]:
         entries = self._exact.get(word, [])
         extra = [entry for length, stems in self._stems.items() for entry in stems.get(word[:length], ())]

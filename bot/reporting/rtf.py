@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from bot.reporting.charset import decode
 
 MAX_RTF = 4_000_000  # bytes
+MAX_GROUPS = 2_000
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])|[\r\n]+|([^\\{}\r\n]+)|\\"
 )
-_TEXT = {b"par": "\r\n", b"line": "\r\n", b"tab": "\t", b"lquote": "\u2018", b"rquote": "\u2019", b"ldblquote": "\u201c",
-         b"rdblquote": "\u201d", b"bullet": "\u2022", b"endash": "\u2013", b"emdash": "\u2014", b"emspace": "\u2003", b"enspace": "\u2002"}  # fmt: skip
+_TEXT = {
+    b"par": "\r\n", b"line": "\r\n", b"tab": "\t", b"lquote": "\u2018", b"rquote": "\u2019", b"ldblquote": "\u201c",
+    b"rdblquote": "\u201d", b"bullet": "\u2022", b"endash": "\u2013", b"emdash": "\u2014", b"emspace": "\u2003",
+    b"enspace": "\u2002",
+}  # fmt: skip
 _SYMBOLS = {b"~": "\xa0", b"_": "\xad", b"{": "{", b"}": "}", b"\\": "\\"}
 _DROPPED = {b"fonttbl", b"colortbl", b"stylesheet", b"info", b"pict", b"object", b"generator", b"mhtmltag", b"listtable",
             b"listoverridetable", b"rsidtbl", b"themedata", b"latentstyles", b"datastore", b"xmlnstbl"}  # fmt: skip
@@ -31,77 +35,94 @@ class _Group:
     rtf_only: bool = False  # between \htmlrtf and \htmlrtf0
     star: bool = False
     font: int = 0
-    skip: int = 1  # characters to skip behind \u
+    skip: int = 1  # characters that stand in for one \u
+
+
+class _Unwrapper:
+    """Reads tokens, keeps what belongs to the mail."""
+
+    def __init__(self, data: bytes) -> None:
+        self.html = b"\\fromhtml" in data[:2000]
+        self.out: list[str] = []
+        self._fonts, self._page = _fonts(data), _codepage(data)
+        self._pending = bytearray()
+        self._groups = [_Group()]
+        self._left = 0  # characters still to skip
+
+    @property
+    def _shown(self) -> bool:
+        return not self._groups[-1].silent and not self._groups[-1].rtf_only
+
+    def text(self, text: bytes) -> None:
+        skipped, self._left = min(self._left, len(text)), max(0, self._left - len(text))
+        if self._shown:
+            self._pending.extend(text[skipped:])
+
+    def flush(self) -> None:
+        if self._pending:
+            page = self._fonts.get(self._groups[-1].font, self._page)
+            self.out.append(decode(bytes(self._pending), f"cp{page}")[0])
+            self._pending.clear()
+
+    def brace(self, brace: bytes) -> None:
+        self.flush()
+        top = self._groups[-1]
+        if brace == b"{" and len(self._groups) < MAX_GROUPS:
+            self._groups.append(_Group(top.silent, top.rtf_only, False, top.font, top.skip))
+        elif brace == b"}" and len(self._groups) > 1:
+            self._groups.pop()
+
+    def symbol(self, symbol: bytes) -> None:
+        self.flush()
+        self._groups[-1].star |= symbol == b"*"
+        if self._shown and symbol in _SYMBOLS:
+            self.out.append(_SYMBOLS[symbol])
+
+    def word(self, word: bytes, number: bytes | None) -> None:
+        self.flush()
+        group = self._groups[-1]
+        if word == b"htmltag":
+            group.silent = not self.html
+        elif word in _DROPPED or group.star:
+            group.silent = True
+        elif word == b"htmlrtf":
+            group.rtf_only = number != b"0"
+        elif word in _TEXT and self._shown:
+            self.out.append(_TEXT[word])
+        elif number:
+            self._number(word, int(number), group)
+        group.star = False
+
+    def _number(self, word: bytes, number: int, group: _Group) -> None:
+        if word == b"f":
+            group.font = number
+        elif word == b"uc":
+            group.skip = max(0, number)
+        elif word == b"u":
+            self._left = group.skip
+            if self._shown:
+                self.out.append(_character(number))
 
 
 def unwrap(data: bytes) -> tuple[str, str]:
     """`(html, text)`: one of them is filled. `text` also for RTF that was RTF from the start."""
     data = data[:MAX_RTF]
-    fonts, page = _fonts(data), _codepage(data)
-    html = b"\\fromhtml" in data[:2000]
-    out: list[str] = []
-    pending = bytearray()
-    groups = [_Group()]
-    left = 0
-
-    def flush() -> None:
-        if pending:
-            out.append(decode(bytes(pending), f"cp{fonts.get(groups[-1].font, page)}")[0])
-            pending.clear()
-
+    reader = _Unwrapper(data)
     for match in _TOKEN.finditer(data):
-        group = groups[-1]
         word, number, code, symbol, brace, text = match.groups()
-        shown = not group.silent and not group.rtf_only
         if code is not None:
-            if left:
-                left -= 1
-            elif shown:
-                pending.append(int(code, 16))
-            continue
-        if text is not None:
-            skipped, left = min(left, len(text)), max(0, left - len(text))
-            if shown:
-                pending.extend(text[skipped:])
-            continue
-        flush()
-        if brace == b"{":
-            if len(groups) < 2000:
-                groups.append(_Group(group.silent, group.rtf_only, False, group.font, group.skip))
-        elif brace == b"}":
-            if len(groups) > 1:
-                groups.pop()
+            reader.text(bytes([int(code, 16)]))
+        elif text is not None:
+            reader.text(text)
+        elif brace is not None:
+            reader.brace(brace)
         elif symbol is not None:
-            group.star |= symbol == b"*"
-            if shown and symbol in _SYMBOLS:
-                out.append(_SYMBOLS[symbol])
+            reader.symbol(symbol)
         elif word is not None:
-            left = _word(word, number, group, out, html) or left
-    flush()
-    result = "".join(out)
-    return (result, "") if html else ("", result)
-
-
-def _word(word: bytes, number: bytes | None, group: _Group, out: list[str], html: bool) -> int:
-    """Apply a control word. Returns how many characters the next ones stand in for (`\\uN`)."""
-    if word == b"htmltag":
-        group.silent = not html
-    elif word in _DROPPED or (group.star and word != b"htmltag"):
-        group.silent = True
-    elif word == b"htmlrtf":
-        group.rtf_only = number != b"0"
-    elif word == b"f" and number:
-        group.font = int(number)
-    elif word == b"uc" and number:
-        group.skip = max(0, int(number))
-    elif word == b"u" and number:
-        if not group.silent and not group.rtf_only:
-            out.append(_character(int(number)))
-        return group.skip
-    elif word in _TEXT and not group.silent and not group.rtf_only:
-        out.append(_TEXT[word])
-    group.star = False
-    return 0
+            reader.word(word, number)
+    reader.flush()
+    result = "".join(reader.out)
+    return (result, "") if reader.html else ("", result)
 
 
 def _character(number: int) -> str:

@@ -1,24 +1,27 @@
 """From findings to one honest answer. "Nothing found" is never "safe": only a register, or an analyst, says that.
 
-The score is the sum of the signs' weights, each times the confidence of its finding. Signs of one check overlap, so of each
-check only the heaviest counts in full, the others half. Thresholds were set by hand and measured (see `evaluate_mail`).
+The score is the sum of the signs' weights, each times the confidence of its finding. Thresholds and weights were set by hand
+and then measured (see `evaluate_mail`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bot.model import Finding, Kind, Verdict
+from bot.reporting.checks import check_names
 
+EVERYTHING = "everything"  # the check of a finding that says nothing could be checked at all
 LIKELY = 4.0
-SUSPICIOUS = 2.2
+SUSPICIOUS = 2.0
 SPAM = 2.0
 SHOWN = 3  # the strongest signs that a reader sees
 
 # Score → how often mails of that score were fraud, between points in a straight line (half of the reports being fraud). The
 # ends stay off 0 and 1: a score is never proof.
-_CALIBRATION = ((0.0, 0.12), (1.0, 0.45), (2.2, 0.85), (4.0, 0.97), (8.0, 0.99))
+_CALIBRATION = ((0.0, 0.12), (1.0, 0.45), (2.0, 0.85), (4.0, 0.97), (8.0, 0.99))
 _CERTAIN = 0.98  # a register or our own token
 
 
@@ -42,7 +45,7 @@ def _score(seen: Sequence[Finding]) -> float:
 
 def _kind(seen: Sequence[Finding], score: float, spam: float, unchecked: Sequence[str]) -> Kind:
     checks = {item.check for item in seen}
-    if EVERYTHING in unchecked:
+    if EVERYTHING in unchecked or (not seen and set(unchecked) >= set(check_names())):
         return Kind.COULD_NOT_CHECK
     if "practice.ours" in checks:
         return Kind.PRACTICE
@@ -55,9 +58,6 @@ def _kind(seen: Sequence[Finding], score: float, spam: float, unchecked: Sequenc
     if score >= SUSPICIOUS:
         return Kind.SUSPICIOUS
     return Kind.NOTHING_FOUND
-
-
-EVERYTHING = "everything"
 
 
 def _shows(item: Finding, kind: Kind) -> bool:
@@ -80,7 +80,7 @@ def _confidence(kind: Kind, score: float, spam: float, unchecked: Sequence[str])
 
 
 def _fraud(score: float) -> float:
-    for (left, low), (right, high) in zip(_CALIBRATION, _CALIBRATION[1:], strict=False):
+    for (left, low), (right, high) in pairwise(_CALIBRATION):
         if score < right:
             return low + (high - low) * max(0.0, score - left) / (right - left)
     return _CALIBRATION[-1][1]

@@ -22,6 +22,8 @@ def dump(value: Any) -> Any:
         return {str(key): dump(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [dump(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     return value
 
 
@@ -37,13 +39,15 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _load(kind: Any, value: Any) -> Any:
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{key: _load(hints[key], item) for key, item in value.items()})
     origin = get_origin(kind)
     if origin is tuple:
         return _tuple(get_args(kind), value)
-    if origin is not None and issubclass_safe(origin, Mapping):
+    if origin is frozenset:
+        return frozenset(value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
         key, item = get_args(kind)
         return {_load(key, k): _load(item, v) for k, v in value.items()}
     if origin in (Union, types.UnionType):
@@ -51,11 +55,6 @@ def _load(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     return float(value) if kind is float else value
-
-
-def issubclass_safe(kind: Any, parent: type) -> bool:
-    """`issubclass` that answers False for what is no class."""
-    return isinstance(kind, type) and issubclass(kind, parent)
 
 
 def _tuple(arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]:

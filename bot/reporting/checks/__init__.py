@@ -16,17 +16,29 @@ from bot.reporting.context import Context
 from bot.reporting.explain import could_not
 from bot.reporting.mail_model import Email
 
+_SEALED = (
+    "application/pkcs7-mime",
+    "application/x-pkcs7-mime",
+    "application/pgp-encrypted",
+    "application/octet-stream+pgp",
+)
 Check = Callable[[Email, Context], list[Finding]]
+
+
+# Faults of a mail after which not everything in it was read.
+_UNREAD = ("nested", "more than", "cut", "unreadable", "broken")
+
+
+@cache
+def check_names() -> tuple[str, ...]:
+    """The ids of all checks, without loading them."""
+    return tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
 @cache
 def all_checks() -> dict[str, Check]:
     """Every check of this package by its id, sorted."""
-    found: dict[str, Check] = {}
-    for module in sorted(iter_modules(__path__), key=lambda item: item.name):
-        loaded = import_module(f"{__name__}.{module.name}")
-        found[loaded.ID] = loaded.check
-    return found
+    return {name: import_module(f"{__name__}.{name}").check for name in check_names()}
 
 
 def run(email: Email, context: Context) -> list[Finding]:
@@ -37,4 +49,10 @@ def run(email: Email, context: Context) -> list[Finding]:
             result.extend(check(email, context))
         except (RecursionError, Exception):
             result.append(could_not(context, name))
+    if any(word in defect for defect in email.defects for word in _UNREAD):
+        result.append(could_not(context, "whole"))
+    if not email.text and any(
+        file.declared in _SEALED or file.name.lower().endswith(".p7m") for file in email.attachments
+    ):
+        result.append(could_not(context, "sealed"))
     return result

@@ -15,7 +15,15 @@ from bot.reporting.mail_files import ending
 from bot.reporting.mail_model import Attachment, Email
 
 ID = "attachments"
-_SIGNS = ("program", "script", "shortcut", "macro", "smuggling", "password_form", "double_ending", "disguised", "program_inside", "bomb", "active_pdf")
+_SIGNS = (
+    "program", "script", "shortcut", "macro", "smuggling", "password_form", "double_ending", "disguised", "program_inside",
+    "bomb", "active_pdf",
+)  # fmt: skip
+_PAGES = ("html", "htm", "shtml", "xhtml", "svg")
+_GIVES_PASSWORD = (
+    "password:", "password is", "passwort:", "passwort lautet", "mot de passe :", "mot de passe:", "contraseña:", "senha:",
+    "wachtwoord:", "pin:",
+)  # fmt: skip
 
 
 def check(email: Email, context: Context) -> list[Finding]:
@@ -35,7 +43,8 @@ def _file(file: Attachment, email: Email, context: Context) -> Iterator[Finding]
     if "encrypted" in file.traits:
         sign = "encrypted_password" if _password(email) else "encrypted"
         yield found(context, f"attachments.{sign}", file=name)
-    if (file.type == "html" or ending(file.name) in ("html", "htm", "shtml", "xhtml", "svg")) and "smuggling" not in file.traits and not file.inline:
+    page = file.type == "html" or ending(file.name) in _PAGES
+    if page and "smuggling" not in file.traits and not file.inline:
         yield found(context, "attachments.web_page", file=name)
     if file.type in ("disk", "rar", "7z", "cab", "onenote"):
         yield found(context, "attachments.unusual_archive", file=name)
@@ -44,4 +53,4 @@ def _file(file: Attachment, email: Email, context: Context) -> Iterator[Finding]
 def _password(email: Email) -> bool:
     """The mail itself gives the password of an encrypted file."""
     text = email.text[:4000].lower()
-    return any(word in text for word in ("password:", "password is", "passwort:", "passwort lautet", "mot de passe :", "mot de passe:", "contraseña:", "senha:", "wachtwoord:", "pin:"))
+    return any(word in text for word in _GIVES_PASSWORD)

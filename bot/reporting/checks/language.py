@@ -16,10 +16,12 @@ from bot.reporting.facts import Facts, facts
 from bot.reporting.mail_model import Email
 
 ID = "language"
-STRONG = ("prize", "casino", "parcel", "document", "crypto", "advance_fee", "extortion", "goods", "job")
+STRONG = ("prize", "casino", "parcel", "document", "payment", "crypto", "advance_fee", "extortion", "goods", "job")
 _EMOJI = re.compile("[\u231a-\u23ff\u2600-\u27bf\u2b05-\u2b55\U0001f100-\U0001faff]")
 _MONEY = re.compile(r"[$€£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:€|\$|£|euro?s?|eur|usd|dollars?)", re.I)
-_NOISE = re.compile(r"\s{4,}\S|[.*~_=-]{4,}|^\s*[-.~*_]{1,3}[A-Za-z]|[.\s]{2,}[A-Z0-9]{4,}\W*$|\b[A-Z]\s[a-z]{3,}\s[a-z]\s|[a-z]I[a-z]")
+_NOISE = re.compile(
+    r"\s{4,}\S|[.*~_=-]{4,}|^\s*[-.~*_]{1,3}[A-Za-z]|[.\s]{2,}[A-Z0-9]{4,}\W*$|\b[A-Z]\s[a-z]{3,}\s[a-z]\s|[a-z]I[a-z]"
+)
 _CODE = re.compile(r"#?\b(?=[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{6,}\b|\b\d{6,}\b")
 
 
@@ -70,10 +72,25 @@ def _together(known: Facts, context: Context) -> Iterator[Finding]:
         if fear and sign_in:
             yield found(context, "language.fear_and_sign_in", words=_quote(fear), more=_quote(sign_in))
         if known.claimed and (fear or sign_in or hurry):
-            yield found(context, "language.false_brand_pushes", name=known.claimed[0].name, words=_quote(fear or sign_in or hurry))
+            yield found(
+                context,
+                "language.false_brand_pushes",
+                name=known.claimed[0].name,
+                words=_quote(fear or sign_in or hurry),
+            )
         if known.claimed and (known.hits("prize") or known.hits("parcel")):
             yield found(context, "language.false_brand_lures", name=known.claimed[0].name)
         if (hurry and sign_in) and not fear:
             yield found(context, "language.hurry_and_sign_in", words=_quote(hurry), more=_quote(sign_in))
+    if known.foreign and len(known.hits("parcel")) > 1:
+        sign = (
+            "language.parcel_fee"
+            if known.together("request", "pay", 12) or known.hits("payment")
+            else "language.parcel_elsewhere"
+        )
+        yield found(context, sign, words=_quote(known.hits("parcel")))
+    paying = known.hits("payment")
+    if known.foreign and not fear and (len(paying) > 1 or (paying and sign_in)):
+        yield found(context, "language.payment_elsewhere", words=_quote(known.hits("payment")))
     if len(known.hits("prize")) > 1 and known.subject_hits.get("prize"):
         yield found(context, "language.prize_all_over", words=_quote(known.hits("prize")))

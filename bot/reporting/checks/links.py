@@ -59,11 +59,16 @@ def _each(known: Facts, context: Context) -> Iterator[Finding]:
             yield found(context, "links.punycode", link=shown)
         if userinfo(target.url):
             yield found(context, "links.userinfo", link=shown)
-        if re.search(r":(?!80/|443/|80$|443$)\d{2,5}(?:[/?#]|$)", target.url.partition("://")[2].partition("/")[0] + "/"):
+        if re.search(
+            r":(?!80/|443/|80$|443$)\d{2,5}(?:[/?#]|$)", target.url.partition("://")[2].partition("/")[0] + "/"
+        ):
             yield found(context, "links.port", link=shown)
         if known.same_owner(target.domain):
             continue
-        if target.host.rpartition(".")[2] in hosts.cheap_endings or ".".join(target.host.split(".")[-2:]) in hosts.cheap_endings:
+        if (
+            target.host.rpartition(".")[2] in hosts.cheap_endings
+            or ".".join(target.host.split(".")[-2:]) in hosts.cheap_endings
+        ):
             yield found(context, "links.cheap_ending", link=shown)
         if target.host.count(".") > 4 or _JUNK.search(target.domain.partition(".")[0]):
             yield found(context, "links.random_host", link=shown)
@@ -75,14 +80,19 @@ def _each(known: Facts, context: Context) -> Iterator[Finding]:
 def _hiding(target: Target, known: Facts, context: Context) -> Iterator[Finding]:
     """The visible text is another address than the target's."""
     host = shown_host(target.link.shown)
-    if not host or registered(host) == target.domain or known.same_owner(target.domain):
-        return
-    if below(target.host, context.hosts.mailers) or registered(host, platforms=False) == registered(target.host, platforms=False):
+    if (
+        not host
+        or registered(host) == target.domain
+        or registered(host, platforms=False) == registered(target.host, platforms=False)
+    ):
         return
     owners = known.index.owners(host)
-    if owners & known.index.owners(target.host):
+    if owners & known.index.owners(target.host) or below(target.host, context.own_domains):
         return
-    sign = "links.mismatch_brand" if owners or below(host, context.own_domains) else "links.mismatch"
+    well_known = bool(owners) or below(host, context.own_domains)
+    if below(target.host, context.hosts.mailers) or (known.same_owner(target.domain) and not well_known):
+        return
+    sign = "links.mismatch_brand" if well_known else "links.mismatch"
     yield found(context, sign, link=mismatch(target.link))
 
 
@@ -112,7 +122,9 @@ def _brand_in_path(target: Target, known: Facts, context: Context) -> Iterator[F
     tail = target.url.partition(target.host)[2].lower()[:300]
     for brand in context.brands:
         key = brand.name.lower()
-        if not brand.word and len(key) > 4 and key.isalpha() and key in tail and not known.index.owners(target.host) and not known.index.owns(brand, known.sender_host):
+        if brand.word or len(key) < 5 or not key.isalpha() or key not in tail or known.index.owners(target.host):
+            continue
+        if not known.index.owns(brand, known.sender_host):
             yield found(context, "links.brand_in_path", link=where(target.url), name=brand.name)
             return
 
@@ -127,7 +139,7 @@ def _together(email: Email, known: Facts, context: Context) -> Iterator[Finding]
         carried = all(below(target.host, context.hosts.mailers) for target in clicks)
         sign = "elsewhere_freemail" if known.freemail else "elsewhere_mailer" if carried else "all_elsewhere"
         yield found(context, f"links.{sign}", link=where(clicks[0].url))
-        if known.word_count < 30:
+        if known.word_count < 30 and not carried:
             yield found(context, "links.little_else", link=where(clicks[0].url))
     if len(clicks) > 1 and len({target.url.partition("?")[0] for target in clicks}) == 1:
         yield found(context, "links.one_target", link=where(clicks[0].url))

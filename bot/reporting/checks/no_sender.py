@@ -28,6 +28,11 @@ def check(email: Email, context: Context) -> list[Finding]:
     if len({box.email.lower() for box in email.senders if box.email}) > 1:
         findings.append(found(context, "no_sender.several"))
     decorated = DECORATED.search(address) or INVISIBLE.search(address)
-    if decorated or not _ADDRESS.fullmatch(address) or not valid_domain(to_ascii(email.sender.domain)) or address.endswith("."):
+    if (
+        decorated
+        or not _ADDRESS.fullmatch(address)
+        or not valid_domain(to_ascii(email.sender.domain))
+        or address.endswith(".")
+    ):
         findings.append(found(context, "no_sender.malformed", address=defang(short(address))))
     return findings

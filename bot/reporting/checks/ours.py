@@ -36,4 +36,6 @@ def _is_from(entry: Registered, email: Email, context: Context) -> bool:
 def _leads_home(entry: Registered, email: Email, known: Facts) -> bool:
     odd = {"program", "script", "shortcut", "macro", "smuggling", "program_inside", "disguised", "double_ending"}
     files_fine = not any(odd & set(file.traits) for file in email.attachments)
-    return files_fine and not email.password_field and all(below(target.host, entry.domains) for target in known.targets)
+    return (
+        files_fine and not email.password_field and all(below(target.host, entry.domains) for target in known.targets)
+    )

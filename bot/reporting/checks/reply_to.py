@@ -29,8 +29,8 @@ def check(email: Email, context: Context) -> list[Finding]:
             sign = "reply_to.freemail_both" if known.freemail else "reply_to.freemail"
             return [found(context, sign, address=defang(short(box.email)))]
         return [found(context, "reply_to.other", address=defang(short(box.email)))]
-    if known.freemail and any(
-        registered(to_ascii(box.domain)) == known.sender_domain and box.email.lower() != email.sender.email.lower() for box in email.reply_to
-    ):
+    mine = email.sender.email.lower()
+    others = [box for box in email.reply_to if box.email.lower() != mine]
+    if known.freemail and any(registered(to_ascii(box.domain)) == known.sender_domain for box in others):
         return [found(context, "reply_to.freemail_both", address=defang(short(email.reply_to[0].email)))]
     return []

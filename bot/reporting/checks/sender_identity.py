@@ -19,12 +19,14 @@ from bot.reporting.phrases import words
 
 ID = "sender_identity"
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63})+)")
-_HOST = re.compile(r"\b((?:[\w-]{2,63}\.){1,3}(?:com|net|org|io|de|fr|es|nl|pt|co|eu|uk|br|us|ch|at|be|it|info|app|fi))\b", re.I)
-_EMOJI = re.compile("[\u2600-\u27bf\u2b50-\u2b55\U0001f300-\U0001faff]")
-_ROLE = set(
-    ["support", "service", "services", "security", "helpdesk", "billing", "admin", "administrator", "administration", "postmaster", "webmaster", "mailer", "account", "accounts", "alert", "alerts", "notification", "notifications", "verification", "team", "department", "desk", "center", "centre", "hr", "payroll", "it", "kundenservice", "kundendienst", "sicherheit", "buchhaltung", "verwaltung", "technik", "sicherheitsteam", "kundenbetreuung", "soporte", "seguridad", "atencion", "cliente", "administracion", "suporte", "seguranca", "atendimento", "financeiro", "klantenservice", "beveiliging", "helpdesk", "administratie", "securite", "assistance", "administrateur", "facturation", "rechnung"]
+_HOST = re.compile(
+    r"\b((?:[\w-]{2,63}\.){1,3}(?:com|net|org|io|de|fr|es|nl|pt|co|eu|uk|br|us|ch|at|be|it|info|app|fi))\b", re.I
 )
-_TAIL = re.compile(r"(?<!\binc)(?<!\bjr)(?<!\bsr)(?<!\bco)(?<!\bltd)(?<!\bcorp)(?<!\bllc)(?<!\bmbh)(?<!\b[a-z])[.,!;:_*]+\s*$|^[\W_]{2,}\w", re.I)
+_EMOJI = re.compile("[\u2600-\u27bf\u2b50-\u2b55\U0001f300-\U0001faff]")
+_TAIL = re.compile(
+    r"(?<!\binc)(?<!\bjr)(?<!\bsr)(?<!\bco)(?<!\bltd)(?<!\bcorp)(?<!\bllc)(?<!\bmbh)(?<!\b[a-z])[.,!;:_*]+\s*$|^[\W_]{2,}\w",
+    re.I,
+)
 _BROKEN = re.compile(r"\s{3,}|[.*~_=-]{3,}|\b[A-Z]\s[a-z]{3,}|[a-z][I][a-z]|[.\s]{2,}[A-Z0-9]{4,7}\s*$")
 _JUNK = re.compile(r"(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{9,}|\d{6,}|[bcdfghjklmnpqrstvwxz]{6,}", re.I)
 
@@ -46,10 +48,10 @@ def _claims(email: Email, context: Context, known: Facts) -> list[Finding]:
         sign = "sender_identity.address_in_name" if "@" in hit else "sender_identity.host_in_name"
         findings.append(found(context, sign, shown=defang(short(hit)), domain=where))
     local = skeleton(re.sub(r"[\W_]", "", email.sender.email.rpartition("@")[0]))
-    if not false and any(not b.word and len(skeleton(b.name)) > 5 and skeleton(b.name) in local and not known.index.owns(b, host) for b in context.brands):
+    if not false and any(not known.index.owns(brand, host) for brand in known.index.glued(local)):
         findings.append(found(context, "sender_identity.brand_in_address", address=defang(short(email.sender.email))))
     tokens = words(name)
-    if tokens and not known.own and set(tokens) & _ROLE and not _fits(tokens, known):
+    if tokens and not known.own and context.roles.intersection(tokens) and not _fits(tokens, known):
         kind = "role_freemail" if known.freemail else "role"
         findings.append(found(context, f"sender_identity.{kind}", name=defang(short(name)), domain=where))
     return findings
@@ -67,7 +69,7 @@ def _other_address(name: str, host: str) -> str:
 def _fits(tokens: list[str], known: Facts) -> bool:
     """Whether a word of the name is in the domain ("Acme Support" at acme.example)."""
     flat = known.sender_domain.replace("-", "")
-    return any(len(token) > 2 and token in flat and token not in _ROLE for token in tokens)
+    return any(len(token) > 2 and token in flat and token not in known.context.roles for token in tokens)
 
 
 def _people(email: Email, context: Context, known: Facts) -> list[Finding]:
@@ -85,7 +87,11 @@ def _people(email: Email, context: Context, known: Facts) -> list[Finding]:
 def _noise(email: Email, context: Context, known: Facts) -> list[Finding]:
     name, address = email.sender.name, email.sender.email
     findings = []
-    if INVISIBLE.search(name.replace("\ufe0f", "").replace("\u200d", "")) or BIDI.search(name) or DECORATED.search(name):
+    if (
+        INVISIBLE.search(name.replace("\ufe0f", "").replace("\u200d", ""))
+        or BIDI.search(name)
+        or DECORATED.search(name)
+    ):
         findings.append(found(context, "sender_identity.disguised_name", name=defang(short(name))))
     if _EMOJI.search(name):
         findings.append(found(context, "sender_identity.emoji_name", name=defang(short(name))))
@@ -116,7 +122,11 @@ def _domain(context: Context, known: Facts) -> list[Finding]:
     if below(host, context.hosts.free_hosting) or (platform(host) and not known.freemail):
         findings.append(found(context, "sender_identity.rented_domain", domain=domain(host)))
     labels = host.split(".")
-    if len(labels) > 5 or _JUNK.search(known.sender_domain.partition(".")[0]) or sum(len(part) == 1 for part in labels) > 2:
+    if (
+        len(labels) > 5
+        or _JUNK.search(known.sender_domain.partition(".")[0])
+        or sum(len(part) == 1 for part in labels) > 2
+    ):
         findings.append(found(context, "sender_identity.random_domain", domain=domain(host)))
     return findings
 
