@@ -51,7 +51,7 @@ from bot.people import Identities
 from bot.ports import Page
 from bot.reporting.reports import verdict_text
 from bot.settings import Settings
-from bot.turn import TicketRequest, Turn, Work, place_from
+from bot.turn import Dialogue, TicketRequest, Turn, Work, place_from
 
 T = TypeVar("T")
 NOW = 1_900_000_000.0
@@ -210,11 +210,16 @@ class Fixture:
         return Reply(card, message.place, delivery)
 
     def _card(self, work: Work, person: Person, message: Message) -> Card:
-        turn = Turn(message.key, person, message.place, message.text, "en", work.at, {"helpdesk_phone": PHONE},
-                    message.action, message.files)  # fmt: skip
-        if message.action and message.action.id.startswith("tickets."):
-            effect = Relay(self.tickets, _Quiet(), lambda: self.org.words).respond(turn)
-            return effect(work) if effect else text_answer()
+        values = {"helpdesk_phone": PHONE}
+        turn = Turn(
+            message.key, person, message.place, message.text, "en", work.at, values, message.action, message.files
+        )
+        dialogue = work.tx.query("SELECT kind, state FROM dialogue WHERE person = :person", person=person.key)
+        if dialogue:
+            turn = replace(turn, dialogue=Dialogue(dialogue[0]["kind"], json.loads(dialogue[0]["state"]), work.at))
+        effect = Relay(self.tickets, _Quiet(), lambda: self.org.words).respond(turn)
+        if effect and (message.action is None or message.action.id.startswith("tickets.")):
+            return effect(work)
         if message.files:
             request = TicketRequest(person.key, message.place, "report", "Reported mail", message.files[0].name, "S1")
             number = self.tickets.open(work, request).number

@@ -15,6 +15,7 @@
   const chosen = document.getElementById("chosen");
   const left = document.getElementById("left");
   const limit = Number(composer.dataset.limit);
+  const title = document.title;
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   let busy = false;
   let wait = 0;
@@ -39,7 +40,7 @@
     if (!content.down) {
       const seen = new Set();
       let before = list.querySelector(".hello");
-      for (const line of [...fresh.content.querySelectorAll(":scope > li")]) {
+      for (const line of [...fresh.content.children]) {
         const old = line.id && document.getElementById(line.id);
         const same = old && old.dataset.version === line.dataset.version;
         const kept = same ? old : line;
@@ -193,6 +194,7 @@
           const content = await response.json();
           unsaved.replaceChildren();
           if (show(content)) toEnd();
+          if (document.hidden) document.title = `• ${title}`;
         }
         wait = response.ok ? Math.min(wait + 250, 4000) : 5000;
       } catch {
@@ -207,7 +209,11 @@
     clearTimeout(timer);
     timer = setTimeout(look, wait);
   }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    document.title = title;
+    soon();
+  });
 
   grow();
   if (!location.hash || location.hash === "#latest") document.getElementById("latest").scrollIntoView({ block: "end" });

@@ -1,0 +1,109 @@
+"""Start Secdesk in an empty folder, run the browser tests against it, and stop it again.
+
+`python -m tests.e2e.run` uses `secdesk serve`; `--fixture` a server with sample tickets instead of the whole program;
+`--screenshots FOLDER` takes the README's pictures (with the fixture). Needs node, npm and Chromium
+(Debian: `apt-get install chromium nodejs npm`; another place: `CHROMIUM=/path`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LINK = re.compile(r"(http://\S+/console/sign-in\?token=\S+)")
+START_SECONDS = 60
+
+
+def main() -> int:
+    """Exit code of the tests."""
+    parser = argparse.ArgumentParser(description="Browser tests of the web chat and the console.")
+    parser.add_argument("--fixture", action="store_true", help="a server with sample tickets")
+    parser.add_argument("--screenshots", type=Path, help="take the pictures of the README into this folder")
+    options = parser.parse_args()
+    environment = {**os.environ, "CHROMIUM": chromium()}
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        subprocess.run(["npm", "ci", "--no-fund", "--no-audit"], cwd=HERE, check=True)
+    fixture = options.fixture or bool(options.screenshots)
+    with tempfile.TemporaryDirectory(prefix="secdesk-e2e-") as folder:
+        port = free_port()
+        server, link = start(Path(folder), port, fixture=fixture)
+        try:
+            environment.update(E2E_URL=f"http://127.0.0.1:{port}", E2E_LINK=link, PYTHONPATH=str(ROOT))
+            environment.update(SECDESK_FOLDER=folder, SECDESK_PORT=str(port))
+            another = secdesk(port, folder, "link", fixture=fixture)
+            environment.update(E2E_LINK_COMMAND=shlex.join(another))
+            command = ["node", "--test", "--test-concurrency=1"]
+            if options.screenshots:
+                command = ["node", "screenshots.mjs", str(options.screenshots.resolve())]
+            return subprocess.run(command, cwd=HERE, env=environment, check=False).returncode
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def start(folder: Path, port: int, *, fixture: bool) -> tuple[subprocess.Popen[bytes], str]:
+    """(the server, a sign-in link). Raises `SystemExit` with its log when it does not come up."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SECDESK_FOLDER": str(folder), "SECDESK_PORT": str(port)}
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        command = secdesk(port, str(folder), "serve", fixture=fixture)
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        found = LINK.search(log.read_text("utf-8", errors="replace"))
+        if found and answers(f"http://127.0.0.1:{port}/healthz"):
+            return server, found[1]
+        time.sleep(0.1)
+    server.kill()
+    raise SystemExit(f"the server did not start:\n{log.read_text('utf-8', errors='replace')[-4000:]}")
+
+
+def secdesk(port: int, folder: str, what: str, *, fixture: bool) -> list[str]:
+    """The command that serves, or that prints another link (`what` is `serve` or `link`)."""
+    if fixture:
+        return [sys.executable, "-W", "ignore", "-m", "tests.fakes.web", str(port), folder, what]
+    verb = {"serve": "serve", "link": "console-link"}[what]
+    return [sys.executable, "-c", f"from bot.cli import main; raise SystemExit(main(['{verb}']))"]
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers there."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def chromium() -> str:
+    """Path of a Chromium. Raises `SystemExit` saying how to get one."""
+    given = os.environ.get("CHROMIUM")
+    names = [given] if given else ["chromium", "chromium-browser", "google-chrome"]
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    raise SystemExit("no Chromium here: apt-get install chromium, or set CHROMIUM to its path")
+
+
+def free_port() -> int:
+    """A port nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
