@@ -22,6 +22,8 @@ from bot.model import Lang
 LIKE_SURE = 0.80  # cosine at which a text is a seed sentence in other words
 LIKE_MAYBE = 0.42
 LIKE_LEAD = 0.05  # what it must be nearer to an emergency than to a calm sentence
+LIKE_FAR = 0.28  # with some signs in it
+SIGNS_MANY, SIGNS_SOME = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,19 @@ class Detector:
         return Sighting(match.level, match.rule.kind, lang, f"{match.rule.kind}: {match.rule.text}")
 
     def _alike(self, cleaned: str, scene: Scene, lang: Lang) -> Sighting | None:
-        if not self._grammar.may_be_alike(scene):
+        signs = self._grammar.signs(scene)
+        calm = self._grammar.calm(scene)
+        if calm and signs < SIGNS_SOME:
             return None
         like = self._seeds.nearest(cleaned)
-        if like is None or like.score < LIKE_MAYBE or like.lead < LIKE_LEAD:
-            return None
-        level: Level = "fire" if like.score >= LIKE_SURE and not self._grammar.only_told(scene) else "confirm"
-        return Sighting(level, like.kind, lang, f"seed {like.kind}/{like.number}")
+        if like and not calm and like.score >= LIKE_MAYBE and like.lead >= LIKE_LEAD:
+            sure = like.score >= LIKE_SURE and not self._grammar.only_told(scene)
+            return Sighting("fire" if sure else "confirm", like.kind, lang, f"seed {like.kind}/{like.number}")
+        lead = like.lead if like else 0.0
+        near = like is not None and like.score >= LIKE_FAR and lead > 0
+        if (signs >= SIGNS_MANY and lead > -LIKE_LEAD) or (signs >= SIGNS_SOME and near):
+            return Sighting("confirm", like.kind if like and near else "incident", lang, f"{signs} signs")
+        return None
 
     def _language(self, found: tuple[Word, ...]) -> Lang:
         """The language most small words belong to; English when nothing or nobody wins."""
@@ -97,8 +105,9 @@ def _grammar(book: Book, faults: list[Fault]) -> Grammar:
     actions = frozenset(verbs.values())
     directed = frozenset(verbs[name] for name, verb in book.words.verbs.items() if verb.directed)
     denied = {verbs[name]: lexicon.group(verb.denied_as) for name, verb in book.words.verbs.items() if verb.denied_as}
-    evidence = actions | {lexicon.group(name) for name in book.words.evidence}
-    grammar = Grammar(lexicon, actions, Director(lexicon, actions, directed, denied), evidence)
+    alarms, objects = (frozenset(map(lexicon.group, names)) for names in (book.words.alarms, book.words.objects))
+    suffered = frozenset(verbs[name] for name, verb in book.words.verbs.items() if verb.suffered)
+    grammar = Grammar(lexicon, actions, Director(lexicon, actions, directed, denied), alarms, objects, suffered)
     for kind, line in _phrases(book):
         try:
             grammar.learn(kind, line)

@@ -56,6 +56,7 @@ class Rule:
     vetoes: Term
     span: int
     danger: bool  # a term is danger itself
+    told: bool  # a verb somebody may tell of another; of a theft or a break-in the other is no story-teller
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ class Grammar:
     lexicon: Lexicon
     actions: frozenset[int]
     director: Director
-    evidence: frozenset[int]  # groups that show that something was done or is wrong
+    alarms: frozenset[int] = frozenset()
+    objects: frozenset[int] = frozenset()
+    suffered: frozenset[int] = frozenset()  # verbs that others do to the person
     rules: list[Rule] = field(default_factory=list)
 
     def learn(self, kind: str, line: str) -> None:
@@ -105,7 +108,8 @@ class Grammar:
         danger = any(self.director.marks["risk"] in term for term in terms)
         most = WEAK if line.startswith("??") else SURE
         masks = tuple(map(_mask, terms)), tuple(map(_mask, spoken))
-        return Rule(kind, line, points, most, terms, spoken, *masks, vetoes, span, danger)
+        suffered = any(part // 2 in self.suffered for term in terms for part in term)
+        return Rule(kind, line, points, most, terms, spoken, *masks, vetoes, span, danger, bool(spoken) and not suffered)
 
     def _slots(self, names: str) -> Term:
         found: set[int] = set()
@@ -128,24 +132,41 @@ class Grammar:
         supposing = bool(scene.at(self.director.marks["hypothetical"]))
         for rule in self.rules:
             found: Sequence[int] = ()
-            if all(mask & present for mask in rule.masks):
+            if _has(present, rule.masks):
                 found = self._met(scene, rule, rule.terms)
             base = not found and supposing and bool(rule.spoken)
-            if base and all(mask & present for mask in rule.spoken_masks):
+            if base and _has(present, rule.spoken_masks):
                 found = self._met(scene, rule, rule.spoken)
                 if found and not self.director.supposed(scene, min(found)):
                     found = ()
             if found:
                 yield self._weigh(scene, rule, found, base=base)
 
-    def may_be_alike(self, scene: Scene) -> bool:
-        """Whether likeness may count: something was done or is wrong, nothing is denied or harmless, and it is no question."""
+    def signs(self, scene: Scene) -> int:
+        """How much in a text speaks for an emergency that no rule has words for; 0 for a question or without any alarm.
+
+        One for each kind of alarm, up to two for verbs that were done and for objects, less what is denied or harmless.
+        """
         marks = self.director.marks
-        if any(scene.at(marks[name]) for name in ("negation", "benign", "glitch")):
-            return False
         if 0 in scene.at(marks["asking"]) and not scene.at(marks["hypothetical"]):
-            return False
-        return any(not part % 2 and part // 2 in self.evidence for part in scene.places)
+            return 0
+        done = {part // 2: places for part, places in scene.places.items() if places and not part % 2}
+        alarms = {i for group in self.alarms & done.keys() for i in done[group]}
+        acts = {i for group in self.actions & done.keys() for i in done[group]} - alarms
+        objects = {i for group in self.objects & done.keys() for i in done[group]} - alarms - acts
+        against = sum(bool(scene.at(marks[name])) for name in ("negation", "benign", "benign", "glitch"))
+        if not acts:
+            against += 2 * bool(scene.at(marks["handled"]))
+        return min(3, len(alarms)) + min(2, len(acts)) + min(2, len(objects)) - against if alarms else 0
+
+    def calm(self, scene: Scene) -> bool:
+        """Whether something is denied or harmless, it is a plain question, or nothing was done and nothing is wrong."""
+        marks = self.director.marks
+        if any(scene.at(marks[name]) for name in ("negation", "benign", "glitch", "handled")):
+            return True
+        if 0 in scene.at(marks["asking"]) and not scene.at(marks["hypothetical"]):
+            return True
+        return not any(places and not part % 2 and part // 2 in self.alarms | self.actions for part, places in scene.places.items())
 
     def only_told(self, scene: Scene) -> bool:
         """Whether anything in the text makes it a story, a supposition or a question."""
@@ -172,19 +193,28 @@ class Grammar:
             return 1
         if rule.danger:
             return 0
-        return -2 * scene.near(marks["benign"], first) - scene.near(marks["glitch"], first)
+        harmless = scene.near(marks["benign"], first, besides=found)
+        fault = scene.near(marks["glitch"], first, besides=found)
+        return -2 * harmless - fault - self.director.only_asked(scene, first)
 
     def _only_told(self, scene: Scene, rule: Rule, first: int) -> bool:
         marks = self.director.marks
         if scene.near(marks["past"], first) or scene.near(marks["training"], first):
             return True
-        told = rule.spoken and self.director.before(scene, "third", first, 6, whole=True)
+        told = rule.told and self.director.before(scene, "third", first, 6, whole=True)
         if told and not self.director.before(scene, "i_did", first, 8):
             return True
         return self.director.supposed(scene, first)
 
 
 _FORMS: Mapping[bool, tuple[str, ...]] = {False: ("done", "any"), True: ("base", "any")}
+
+
+def _has(present: int, masks: tuple[int, ...]) -> bool:
+    for mask in masks:  # a plain loop: this is the hottest line of the gate
+        if not mask & present:
+            return False
+    return True
 
 
 def _mask(slots: Iterable[int]) -> int:

@@ -6,6 +6,7 @@ link" is not the person's doing. "He made me click" and "I shouldn't have clicke
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ NEAR = 25  # words within which danger, worry and harmless things bear on a rule
 MARKS = (
     "hypothetical", "third", "past", "training", "risk", "worry", "benign", "glitch", "negation", "negation_after",
     "break", "but", "modal", "helper", "made_me", "regret", "regret_after", "did_it", "after", "mine", "to_me",
-    "to_me_before", "other_party", "towards", "i_did", "asking", "amount",
+    "to_me_before", "other_party", "towards", "i_did", "asking", "permission", "handled", "amount",
 )  # fmt: skip
 
 
@@ -39,16 +40,18 @@ class Scene:
 
     def add(self, slot: int, index: int) -> None:
         """Note that a slot stands at `index`."""
-        self.places.setdefault(slot, []).append(index)
+        insort(self.places.setdefault(slot, []), index)
 
     def near(self, slot: int, index: int, reach: int = NEAR, besides: Container[int] = ()) -> bool:
         """Whether the slot stands within `reach` words of the word `index`, at a word not in `besides`."""
         here = self.text[index].place
-        return any(abs(self.text[i].place - here) <= reach and i not in besides for i in self.at(slot))
+        around = self.between(slot, index - reach, index + reach)
+        return any(abs(self.text[i].place - here) <= reach and i not in besides for i in around)
 
-    def same_sentence(self, i: int, j: int) -> bool:
-        """Whether two words stand in one sentence."""
-        return self.text[i].sentence == self.text[j].sentence
+    def between(self, slot: int, first: int, last: int) -> Sequence[int]:
+        """Positions of a slot from `first` to `last`, both included."""
+        found = self.places.get(slot)
+        return found[bisect_left(found, first) : bisect_right(found, last)] if found else ()
 
 
 class Director:
@@ -83,13 +86,12 @@ class Director:
 
     def before(self, scene: Scene, mark: str, index: int, reach: int, *, whole: bool = False) -> bool:
         """Whether a mark stands up to `reach` words before `index`, in the same clause; `whole`: in the same sentence."""
-        stops = () if whole else scene.at(self.marks["break"])
-        for i in scene.at(self.marks[mark]):
-            if not 0 < index - i <= reach or not scene.same_sentence(i, index):
-                continue
-            if whole or (
-                scene.text[i].clause == scene.text[index].clause and not any(i < stop < index for stop in stops)
-            ):
+        here = scene.text[index]
+        for i in scene.between(self.marks[mark], index - reach, index - 1):
+            if whole and scene.text[i].sentence == here.sentence:
+                return True
+            stopped = scene.between(self.marks["break"], i + 1, index - 1)
+            if scene.text[i].clause == here.clause and not stopped and not whole:
                 return True
         return False
 
@@ -110,34 +112,39 @@ class Director:
     def _denied(self, scene: Scene, hit: Hit) -> bool:
         if self.before(scene, "negation", hit.start, 5):
             return True
-        after = scene.at(self.marks["negation_after"])
-        return hit.end in after and scene.text[hit.end].clause == scene.text[hit.start].clause
+        after = scene.between(self.marks["negation_after"], hit.end, hit.end)
+        return bool(after) and scene.text[hit.end].clause == scene.text[hit.start].clause
 
     def _towards_me(self, scene: Scene, hit: Hit) -> bool:
         """Somebody else did it, to the person: "they sent me a link", "the supplier sent new bank details"."""
-        after = scene.at(self.marks["to_me"])
-        if any(hit.end <= i <= hit.end + 1 for i in after) or self.before(scene, "to_me_before", hit.start, 6):
+        if scene.between(self.marks["to_me"], hit.end, hit.end + 1) or self.before(scene, "to_me_before", hit.start, 6):
             return True
         if self.before(scene, "mine", hit.start, 10):
             return False
-        towards = scene.at(self.marks["towards"])
-        others = [i for i in scene.at(self.marks["other_party"]) if not {i - 1, i - 2} & set(towards)]
-        known = {self.marks["other_party"]: others, self.marks["break"]: list(scene.at(self.marks["break"]))}
-        return self.before(Scene(scene.text, known), "other_party", hit.start, 4)
+        others = scene.between(self.marks["other_party"], hit.start - 4, hit.start - 1)
+        if not any(not scene.between(self.marks["towards"], i - 2, i - 1) for i in others):
+            return False
+        return self.before(scene, "other_party", hit.start, 4)
 
     def _brought_about(self, scene: Scene, hit: Hit) -> bool:
         if self.before(scene, "made_me", hit.start, 6, whole=True) or self.before(scene, "after", hit.start, 2):
             return True
         if self.before(scene, "regret", hit.start, 6, whole=True) or scene.at(self.marks["did_it"]):
             return True
-        return any(hit.end <= i <= hit.end + 3 for i in scene.at(self.marks["regret_after"]))
+        return bool(scene.between(self.marks["regret_after"], hit.end, hit.end + 3))
 
     def supposed(self, scene: Scene, index: int) -> bool:
         """Whether "if" or "what happens when" stands before `index`, with no "but" and no new "…, I" between."""
         if not self.before(scene, "hypothetical", index, 9, whole=True):
             return False
-        last = max((i for i in scene.at(self.marks["hypothetical"]) if i < index), default=0)
-        if any(last < i <= index for i in scene.at(self.marks["but"])):
+        last = scene.between(self.marks["hypothetical"], 0, index - 1)[-1]
+        if scene.between(self.marks["but"], last + 1, index):
             return False
-        fresh = (i for i in scene.at(self.marks["mine"]) if last < i <= index and i)
+        fresh = scene.between(self.marks["mine"], last + 1, index)
         return not any(scene.text[i].clause > scene.text[i - 1].clause for i in fresh)
+
+    def only_asked(self, scene: Scene, index: int) -> bool:
+        """Whether the text begins with "can I", "how do I": what follows in that clause is wished for, not done."""
+        if not scene.between(self.marks["permission"], 0, 0) or scene.text[0].clause != scene.text[index].clause:
+            return False
+        return not any(scene.between(self.marks[mark], 2, index) for mark in ("mine", "hypothetical"))

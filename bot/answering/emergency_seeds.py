@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from bot.answering.emergency_text import fold
 
 SIZES = (3, 4)
-MAX_SENTENCES = 6
-MAX_LENGTH = 160  # characters of a sentence; a longer one is no short cry for help
+COMMON = 8  # grams of more than one in eight seeds are left out
+MAX_SENTENCES = 4
+MAX_LENGTH = 140  # characters of a sentence; a longer one is no short cry for help
 MIN_WORDS = 5
 _SENTENCE = re.compile(r"[.!?;\n]+")
 
@@ -40,11 +41,13 @@ class Seeds:
         spread = Counter(gram for count in counts for gram in count)
         self._rarity = {gram: math.log((1 + len(counts)) / (1 + seen)) + 0.3 for gram, seen in spread.items()}
         self._unseen = math.log(1 + len(counts)) * 0.6 if counts else 1.0
+        common = max(8, len(counts) // COMMON)
         self._posts: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for i, count in enumerate(counts):
             size = self._length(count)
             for gram, times in count.items():
-                self._posts[gram].append((i, times * self._rarity[gram] / size))
+                if spread[gram] <= common:  # what every second seed has says nothing and costs time
+                    self._posts[gram].append((i, times * self._rarity[gram] / size))
 
     def _length(self, count: Counter[str]) -> float:
         return math.sqrt(sum((n * self._rarity.get(gram, self._unseen)) ** 2 for gram, n in count.items())) or 1.0

@@ -121,12 +121,13 @@ class Flow(Shape):
 class Verb(Shape):
     """A verb: done (past) and base forms.
 
-    `directed`: "they sent me" is not the person's doing. `denied_as`: what it counts as when denied ("I did not write it").
+    `directed`: "they sent me" is not the person's doing. `suffered`: done to the person ("stole"). `denied_as`: what it counts as when denied ("I did not write it").
     """
 
     done: Words
     base: Words = Field(default_factory=dict)
     directed: bool = False
+    suffered: bool = False
     denied_as: str = ""
 
 
@@ -135,7 +136,8 @@ class WordTables(Shape):
 
     schema_: Literal["emergency-words/1"] = Field(alias="schema")
     hiding: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     verbs: dict[str, Verb]
     things: dict[str, Words]
     marks: dict[str, Words]

@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 
 MAX_CHARS = 2000
+MAX_WORDS = 400
 URL, ADDRESS, EXTENSION = "urltoken", "addresstoken", "extensiontoken"
 
 _CONFUSABLE = str.maketrans(
@@ -77,6 +78,8 @@ def words(text: str) -> tuple[Word, ...]:
     found: list[Word] = []
     place = sentence = clause = 0
     for token in _TOKEN.findall(text):
+        if len(found) == MAX_WORDS:
+            break
         if token == ",":
             clause += 1
         elif token[0] in ".!?;:\n…":

@@ -18,7 +18,9 @@ from bot.answering.emergency_text import Word, clean, fold, words
 
 SHORTEST_TYPO = 4
 MAX_TYPOS = 40  # unknown words looked up a text: keeps the longest text inside its time
+MAX_SEEN = 20_000  # words remembered; what people type repeats
 _WILD = 3  # letters a wildcard must have
+_COUNTED = (" code", " request", " prompt", " notification", " card", " list", " attempt", " mail", " rule", " file")
 
 
 class Form(IntEnum):
@@ -32,6 +34,9 @@ class Form(IntEnum):
 
 
 Sense = tuple[int, Form]  # group number, form
+
+
+Found = tuple[tuple[Sense, ...], str, int]  # senses of a word, its spelling after repair, 1 if a repair was tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Lexicon:
     _ends: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
     _phrases: dict[str, list[tuple[tuple[str, ...], Sense, bool]]] = field(default_factory=lambda: defaultdict(list))
     _lost: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))  # past forms without their accent
+    _seen: dict[tuple[str, bool], Found] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
     _typos: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -137,8 +143,16 @@ class Lexicon:
                 longest = size
                 hidden[i : i + size] = [True] * size
 
-    def _single(self, word: Word, may_repair: bool) -> tuple[tuple[Sense, ...], str, int]:
-        """Senses of one word, its spelling after repair, and whether a repair was tried (1 or 0)."""
+    def _single(self, word: Word, may_repair: bool) -> Found:
+        key = (word.exact, may_repair)
+        found = self._seen.get(key)
+        if found is None:
+            found = self._look_up(word, may_repair)
+            if len(self._seen) < MAX_SEEN:
+                self._seen[key] = found
+        return found
+
+    def _look_up(self, word: Word, may_repair: bool) -> Found:
         senses = self._exact.get(word.exact, set())
         if not senses or word.exact == word.folded:
             senses = senses | self._folded.get(word.folded, set())
@@ -182,12 +196,15 @@ def _deletes(word: str, depth: int) -> set[str]:
 
 
 def _spellings(entry: str, lang: str) -> tuple[str, ...]:
-    """The entry as it is also written: umlauts as two letters; French and Spanish participles in every gender and number."""
+    """The entry as it is also written: umlauts as two letters; French and Spanish participles in every gender and number;
+    English plurals of what people count."""
     if lang == "de":
         other = entry
         for umlaut, pair in (("ä", "ae"), ("ö", "oe"), ("ü", "ue")):
             other = other.replace(umlaut, pair)
         return (entry,) if other == entry else (entry, other)
+    if lang == "en" and entry.endswith(_COUNTED):
+        return (entry, f"{entry}s")
     if lang == "fr" and entry.endswith("é"):
         return (entry, f"{entry}e", f"{entry}s", f"{entry}es")
     if lang == "es" and entry.endswith(("ado", "ido")):
