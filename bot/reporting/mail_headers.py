@@ -131,8 +131,8 @@ class _Box:
             self.angle = address
         elif quoted is not None:
             self.name.append(re.sub(r"\\(.)", r"\1", quoted))
-        elif plain is not None:
-            self.name.append(plain)
+        else:
+            self.name.append(plain if plain is not None else piece[0].strip("<>"))
 
     def address(self) -> Address | None:
         name = words("".join(self.name).strip()).strip(" \t\"'")

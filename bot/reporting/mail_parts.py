@@ -24,7 +24,8 @@ _KNOWN = re.compile(
 )
 _LINE = re.compile(rb"^[!-9;-~]{1,100}[ \t]*:|^[ \t]")
 _BOUNDARY = re.compile(r"^--([\w'()+,./:=?-]{1,70})[ \t]*\r?$", re.M)
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_BLANKS = b"\r\n\t "
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _META = re.compile(rb"<meta[^>]{0,300}charset\s*=\s*[\"']?([\w:-]{2,40})", re.I)
 _NAME = re.compile(r"""\bname\s*=\s*(?:"([^"]{1,500})"|([^\s;]{1,500}))""", re.I)
 Reader = Callable[[bytes, str], "Email"]
@@ -202,9 +203,9 @@ def _bytes(part: Message, raw: Raw) -> bytes:
 def _base64(payload: str, raw: Raw) -> bytes:
     """Base64 with what does not belong left out, as mail programs read it. Behind padding only more of the same counts."""
     data = b""
-    for block in re.split(rb"=+", payload.encode("ascii", "replace")):
-        clean = _NOT_BASE64.sub(b"", block)
-        if data and len(clean) != len(block.translate(None, b"\r\n\t ")):
+    for block in filter(None, payload.encode("ascii", "replace").split(b"=")):
+        clean = block.translate(None, _NOT_BASE64)
+        if data and len(clean) != len(block.translate(None, _BLANKS)):
             raw.note("junk behind a coded part")
             break
         data += base64.b64decode(clean[: len(clean) // 4 * 4] + _rest(clean))

@@ -1,6 +1,6 @@
 """What the wording wants: hurry, fear, sign-in, prize, money, and how well that fits where it comes from.
 
-Sample: language.sign_in "It wants you to sign in or confirm your details: "verify your account"."
+Sample: language.credential "It wants you to sign in or confirm details: "verify your account"."
 Sample: language.urgency_subject "The subject pushes you to hurry: "final notice"."
 """
 

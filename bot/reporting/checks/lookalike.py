@@ -62,4 +62,4 @@ def _alike(name: str, real: str) -> bool:
         return left != right
     if len(theirs) > 5 and near(mine, theirs, 1 if len(theirs) < 10 else 2):
         return True
-    return theirs in re.split(r"[-_]", mine) and len(theirs) > 4
+    return theirs in re.split(r"[-_]", mine)
