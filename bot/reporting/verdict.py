@@ -16,7 +16,7 @@ from bot.reporting.checks import check_names
 EVERYTHING = "everything"  # the check of a finding that says nothing could be checked at all
 LIKELY = 4.0
 SUSPICIOUS = 2.0
-SPAM = 2.0
+SPAM = 1.2
 SHOWN = 3  # the strongest signs that a reader sees
 
 # Score → how often mails of that score were fraud, between points in a straight line (half of the reports being fraud). The
@@ -53,8 +53,8 @@ def _kind(seen: Sequence[Finding], score: float, spam: float, unchecked: Sequenc
         return Kind.OURS
     if score >= LIKELY:
         return Kind.LIKELY_PHISHING
-    if spam >= SPAM and spam >= score * 0.6:
-        return Kind.SPAM
+    if spam >= SPAM and _score([item for item in seen if not item.spam]) < SUSPICIOUS:
+        return Kind.SPAM  # advertising, and what speaks for fraud alone is too little
     if score >= SUSPICIOUS:
         return Kind.SUSPICIOUS
     return Kind.NOTHING_FOUND

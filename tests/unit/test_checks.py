@@ -79,6 +79,18 @@ def test_the_corpus_has_its_known_results(row: dict[str, Any], plain: Context, o
         assert not re.search(r"\w\.(?:example|com)\b", finding.sign)
 
 
+def test_travel_headers_and_age_play_no_part(plain: Context) -> None:
+    """Recipients, Received, X-*, List-*, ARC, foreign results and dates say where a mail was kept, not what it is."""
+    data = (CORPUS / "phish-en-brand-login.eml").read_bytes()
+    added = (
+        b"Received: from a by b; Mon, 1 Jan 2001 00:00:00 +0000\r\nX-MS-Exchange-Organization-SCL: 9\r\nList-Id: <x.example>\r\n"
+        b"List-Unsubscribe: <https://x.example>\r\nARC-Seal: i=1\r\nAuthentication-Results: mx.other.example; dmarc=pass\r\n"
+        b"X-Spam-Flag: YES\r\nDelivered-To: somebody@x.example\r\n"
+    )
+    changed = re.sub(rb"(?m)^(To|Date|Message-ID): .*\r\n", b"", added + data)
+    assert examine(data, "", plain).findings == examine(changed, "", plain).findings
+
+
 def test_no_fraud_of_the_corpus_ends_as_nothing_found(plain: Context) -> None:
     mails = [row["path"] for row in ROWS if row["source"] == "bec"]
     kinds = {path: examine((CORPUS / path).read_bytes(), path, plain).verdict.kind for path in mails}

@@ -28,6 +28,8 @@ def failed(check: str) -> Finding:
         ([sign("links.ip", LIKELY, confidence=0.5)], Kind.SUSPICIOUS),
         ([sign("language.goods", 0.5, SPAM)], Kind.SPAM),
         ([sign("language.goods", SUSPICIOUS, SPAM)], Kind.SPAM),
+        ([sign("language.goods", 0.5, SPAM - 0.1)], Kind.NOTHING_FOUND),
+        ([sign("language.goods", 0.5, SPAM), sign("links.ip", SUSPICIOUS)], Kind.SUSPICIOUS),
         ([sign("language.goods", LIKELY, SPAM)], Kind.LIKELY_PHISHING),
         ([sign("practice.ours"), sign("links.ip", LIKELY)], Kind.PRACTICE),
         ([sign("ours.registered")], Kind.OURS),
