@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from email.message import EmailMessage
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.errors import Refused, TooLarge
 from bot.reporting.admit import admit
+from bot.reporting.desk_view import desk_view
 from bot.reporting.domains import clean_url, host_of, platform, registered, valid_domain
 from bot.reporting.folding import fold, near, skeleton
 from bot.reporting.forward import candidates
@@ -420,3 +422,13 @@ def test_a_damaged_outlook_file_gives_an_email(data: st.DataObject) -> None:
 def test_any_header_value_gives_addresses_and_words(value: str) -> None:
     assert isinstance(words(value), str)
     assert all(isinstance(box, Address) for box in addresses([value]))
+
+
+def test_the_desk_sees_no_live_address_and_every_trick() -> None:
+    body = "<p>Go to https://evil.example/a or mail kim@evil.example\u202e</p><a href='https://evil.example/b'>www.bank.example</a>"
+    seen = desk_view(parse(mail(body, "html", Reply_To="Box <box@evil.example>", Subject="a\u200b\u200bb")))
+    assert ("Kim <kim@news[.]example>", ["Box <box@evil[.]example>"]) == (seen["from"], seen["reply_to"])
+    assert "a‹U+200B›b" == seen["subject"]
+    assert "Go to hxxps://evil[.]example/a or mail kim@evil[.]example‹U+202E›\nwww[.]bank[.]example" == seen["text"]
+    assert {"shown": "www[.]bank[.]example", "goes_to": "hxxps://evil[.]example/…", "kind": "a"} == seen["links"][0]
+    assert "http" not in json.dumps(seen).replace("hxxp", "")

@@ -74,7 +74,7 @@ def test_what_could_not_run_is_named_once_and_lowers_confidence() -> None:
 
 @pytest.mark.parametrize(
     ("score", "low", "high"),
-    [(0.0, 0.8, 0.9), (1.9, 0.1, 0.3), (2.0, 0.8, 0.9), (4.0, 0.95, 0.98), (50.0, 0.98, 0.995)],
+    [(0.0, 0.95, 0.99), (1.9, 0.5, 0.6), (2.0, 0.4, 0.5), (4.0, 0.95, 0.98), (50.0, 0.98, 0.995)],
 )
 def test_confidence_is_never_certainty(score: float, low: float, high: float) -> None:
     assert low <= decide([sign("links.ip", score)]).confidence <= high
