@@ -5,31 +5,45 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import bot
 from bot.app import KNOWN_CHANNELS, App, build
-from bot.errors import ContentError, SecdeskError
+from bot.app.serving import listen
+from bot.errors import ConfigError, ContentError, SecdeskError
 from bot.health import Check
 from bot.settings import FILE, Settings
 
+SHOWN = 8  # names in a line
 
-def examine(settings: Settings) -> list[Check]:
-    """Every check, in the order in which one would mend them. Starts nothing and sends nothing."""
+
+def examine(settings: Settings, make: Callable[[Settings], App] = build) -> list[Check]:
+    """Every check, in the order in which one would mend them. Starts nothing and sends nothing. Never raises."""
     checks = [*_installation(), *_settings(settings), *_folder(settings)]
+    if checks[-1].name == "data folder" and checks[-1].level == "bad":
+        return checks  # nothing else can be looked at
     try:
-        app = build(settings)
+        app = make(settings)
     except ContentError as error:
-        return [*checks, *(Check("content", "bad", str(fault)) for fault in error.faults)]
-    except SecdeskError as error:
-        return [*checks, Check("start", "bad", str(error), "mend that, then run doctor again")]
+        mend = "`secdesk lint` lists every fault; correct the file, then run doctor again"
+        return [*checks, *(Check("content", "bad", str(fault), mend) for fault in error.faults)]
+    except (SecdeskError, OSError) as error:
+        return [*checks, Check("start", "bad", _one_line(error), "mend that, then run doctor again")]
     try:
         checks += [*_content(app), *_organisation(app), *_on_call(app), *_channels(settings), *_engine(app)]
+    except (SecdeskError, OSError) as error:
+        checks.append(Check("database", "bad", _one_line(error), "mend that, then run doctor again"))
     finally:
         app.close()
     return checks
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"
+    return str(error) or type(error).__name__
 
 
 def _installation() -> Iterator[Check]:
@@ -67,14 +81,15 @@ def _folder(settings: Settings) -> Iterator[Check]:
         megabytes = free.f_bavail * free.f_frsize // 1_000_000
         writable = os.access(settings.data, os.W_OK)
     except OSError as error:
-        yield Check("data folder", "bad", f"{settings.data}: {error.strerror}", "make it, or set SECDESK_DATA")
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        yield Check("data folder", "bad", f"{settings.data} cannot be used ({why})", "mend it, or set SECDESK_DATA")
         return
     if not writable:
         yield Check(
             "data folder", "bad", f"{settings.data} cannot be written", "give this user the right to write there"
         )
     elif megabytes < 500:
-        yield Check("data folder", "bad", f"only {megabytes} MB left for {settings.data}", "make room")
+        yield Check("disk", "bad", f"only {megabytes} MB left for {settings.data}", "make room")
     else:
         yield Check("data folder", "ok", f"{settings.data}, {megabytes:,} MB free")
 
@@ -88,9 +103,10 @@ def _content(app: App) -> Iterator[Check]:
     yield Check("answers", "ok" if entries else "bad", f"{entries} published, {overdue} overdue, {count} notes")
     lessons = len(app.contents.lessons.current.lessons)
     yield Check("lessons", "ok" if lessons else "note", f"{lessons} lessons")
-    mode, notes = app.search_mode(), app.contents.search.notes
+    mode, asked, notes = app.search_mode(), app.settings.search, app.contents.search.notes
     mend = "; ".join(notes) or ("" if mode == "full" else "set answers.search to full")
-    yield Check("search", "ok" if mode == "full" else "note", f"{mode} mode", mend)
+    says = f"{mode} mode" + ("" if mode == asked else f", {asked} was asked for")
+    yield Check("search", "ok" if mode == "full" else "note", says, mend)
     waiting = len(app.spool.waiting())
     if waiting:
         yield Check(
@@ -107,8 +123,9 @@ def _organisation(app: App) -> Iterator[Check]:
         yield Check("organisation", "ok", org.file.name)
     unset = org.unset()
     if unset:
-        says = f"{len(unset)} values have none: {', '.join(unset)}"
-        yield Check("values", "note", says, "answers that need them say to ring the desk; set them in org.yaml")
+        some = ", ".join(unset[:SHOWN]) + (f" and {len(unset) - SHOWN} more" if len(unset) > SHOWN else "")
+        mend = "answers that need one say to ring the desk; set them in org.yaml (all: secdesk lint --notes)"
+        yield Check("values", "note", f"{len(unset)} are not set: {some}", mend)
     people = list(app.directory.people())
     desk = [person for person in people if person.roles & org.desk_roles()]
     mend = "" if desk else "give somebody a role with desk: true in people.yaml"
@@ -139,10 +156,27 @@ def _channels(settings: Settings) -> Iterator[Check]:
     if not settings.authserv_id:
         says = "no gateway is trusted: sender checks of your mail gateway are not used"
         yield Check("mail", "note", says, "set mail.authserv_id")
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        taken = probe.connect_ex((settings.host, settings.port)) == 0 if settings.loopback else False
-    yield Check("port", "note" if taken else "ok", f"{settings.port} is {'answering: serve runs' if taken else 'free'}")
+    yield _port(settings)
+
+
+def _port(settings: Settings) -> Check:
+    try:
+        listen(settings).close()
+    except ConfigError as error:
+        if _is_secdesk(settings):
+            return Check("port", "ok", f"{settings.port}: Secdesk is running there")
+        return Check("port", "bad", str(error))
+    return Check("port", "ok", f"{settings.port} is free")
+
+
+def _is_secdesk(settings: Settings) -> bool:
+    """Whether what listens there says that it is Secdesk."""
+    try:
+        with socket.create_connection((settings.host, settings.port), timeout=1) as peer:
+            peer.sendall(f"GET /healthz HTTP/1.0\r\nHost: {settings.host}:{settings.port}\r\n\r\n".encode())
+            return b'{"status":"ok"}' in b"".join(iter(lambda: peer.recv(4096), b""))
+    except OSError:
+        return False
 
 
 def _engine(app: App) -> Iterator[Check]:

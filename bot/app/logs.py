@@ -13,7 +13,7 @@ _NOISY = ("dbos", "sqlalchemy", "alembic", "asyncio", "multipart", "psycopg", "u
 
 
 class JsonLines(logging.Formatter):
-    """Time, level, logger, message, and the `extra` fields of the call. Exceptions without the values of variables."""
+    """Time, level, logger, message, and the `extra` fields of the call. Of an exception its kind and where it was."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -21,21 +21,33 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **_fields(record),
         }
-        line.update({name: value for name, value in vars(record).items() if name not in _KNOWN})
-        if record.exc_info and record.exc_info[0]:
-            line["error"] = record.exc_info[0].__name__
-            line["trace"] = _places(record)
         return json.dumps(line, default=str)
+
+
+class PlainLines(logging.Formatter):
+    """The same for a terminal: `LEVEL logger: message name=value …`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = f"{record.levelname} {record.name}: {record.getMessage()}"
+        return " ".join([said, *(f"{name}={value}" for name, value in _fields(record).items())])
 
 
 def set_up_logs(level: str, *, json: bool) -> None:
     """Send everything to standard error; a terminal gets plain lines."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if json else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(JsonLines() if json else PlainLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields = {name: value for name, value in vars(record).items() if name not in _KNOWN}
+    if record.exc_info and record.exc_info[0]:
+        fields.update(error=record.exc_info[0].__name__, trace=_places(record))
+    return fields
 
 
 def _places(record: logging.LogRecord) -> str:

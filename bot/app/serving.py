@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
+import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import TypeVar
 
 import uvicorn
@@ -26,7 +30,8 @@ from bot.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-DRAIN = 15  # seconds for running requests and jobs when asked to stop
+DRAIN = 14.0  # seconds for running requests and jobs together, when asked to stop
+HARD_STOP = 19.0  # seconds after which what still hangs is cut off (its jobs run again at the next start)
 URGENT_WORKERS = 4
 WORKERS = {"delivery.send": 32, "oncall.page": 8, "reporting.analyse": 2}  # jobs of a kind at once
 
@@ -63,6 +68,9 @@ def listen(settings: Settings) -> socket.socket:
     try:
         sock.bind((settings.host, settings.port))
         sock.listen(256)
+    except OverflowError:
+        sock.close()
+        raise ConfigError(f"{settings.port} is not a port: use 1 to 65535") from None
     except OSError as error:
         sock.close()
         mend = "stop what uses it, or set SECDESK_PORT to another one"
@@ -72,9 +80,41 @@ def listen(settings: Settings) -> socket.socket:
     return sock
 
 
-def serve(app: App, announce: Callable[[str], None]) -> None:
-    """Serve until asked to stop (SIGTERM, SIGINT). Raises `ConfigError` before anything is started."""
-    sock = listen(app.settings)
+class Server(uvicorn.Server):
+    """Uvicorn, but the signal that stops it is not raised again afterwards: the rest of us still has to stop."""
+
+    asked: float | None = None  # monotonic time of the first signal
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked)
+        yield
+
+    def _asked(self, number: int, _frame: FrameType | None) -> None:
+        if self.asked is None:
+            self.asked = time.monotonic()
+            watchdog = threading.Timer(HARD_STOP, _cut_off)
+            watchdog.daemon = True
+            watchdog.start()
+        elif number == signal.SIGINT:  # Ctrl-C a second time
+            self.force_exit = True
+        self.should_exit = True
+
+    def left(self) -> float:
+        """Seconds of `DRAIN` that are left for jobs: at least one, none after a second Ctrl-C."""
+        if self.force_exit or self.asked is None:
+            return 0.0
+        return max(1.0, DRAIN - (time.monotonic() - self.asked))
+
+
+def _cut_off() -> None:
+    log.error("something did not stop in time and was cut off")
+    os._exit(1)
+
+
+def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> None:
+    """Serve on `sock` until asked to stop (SIGTERM, SIGINT). Raises `ConfigError` before anything is started."""
     metrics = Metrics()
     jobs = DbosJobs(
         app.settings.database, app.settings.data, replica=app.settings.replica, db=app.db, workers=WORKERS,
@@ -101,10 +141,10 @@ def serve(app: App, announce: Callable[[str], None]) -> None:
     stopping = threading.Event()
     web = create_web(web_services(app, edge, metrics, jobs))
     config = uvicorn.Config(
-        web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=DRAIN,
+        web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=int(DRAIN) - 4,
         timeout_keep_alive=10, h11_max_incomplete_event_size=32_768,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = Server(config)
     announce(app.settings.url)
     try:
         asyncio.run(_serve(server, sock, lifespan))
@@ -112,7 +152,7 @@ def serve(app: App, announce: Callable[[str], None]) -> None:
         stopping.set()
         poller.stop()
         app.sweeper.stop()
-        jobs.stop(DRAIN)
+        jobs.stop(server.left())
         edge.close()
 
 

@@ -6,23 +6,21 @@ import argparse
 import json
 from collections.abc import Callable
 
-from bot.app import build
-from bot.cards import as_text
+from bot.cli.opening import opened
 from bot.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("question")
+    parser.add_argument("question", nargs="+", help="the question, in your own words")
     parser.add_argument("--as", dest="person", default="", help="id or address of a person (default: a guest)")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="outcome, entry, suggestions, confidence and text as JSON")
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
-    app = build(settings())
-    try:
-        outcome = app.ask(options.question, app.person(options.person))
-    finally:
-        app.close()
+    from bot.cards import as_text  # noqa: PLC0415
+
+    with opened(settings(), search=True) as app:
+        outcome = app.ask(" ".join(options.question), app.person(options.person))
     if options.json:
         print(json.dumps({
             "outcome": outcome.outcome.value, "entry": outcome.entry, "suggestions": list(outcome.suggestions),

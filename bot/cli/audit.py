@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from bot.app import build
+from bot.cli.opening import opened
 from bot.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("verb", choices=["verify"], nargs="?", default="verify")
+    parser.add_argument("verb", choices=["verify"], nargs="?", default="verify", help="walk the whole chain (default)")
 
 
 def run(_options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
-    app = build(settings())
-    try:
+    with opened(settings()) as app:
         report = app.verify_audit()
-    finally:
-        app.close()
     print(f"{report.rows} rows, whole" if report.ok else f"NOT whole: {report.reason}")
     return 0 if report.ok else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from bot.app import build
+from bot.cli.opening import opened
 from bot.settings import Settings
 
 
@@ -16,10 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
-    app = build(settings())
-    try:
+    with opened(settings()) as app:
         person, link = app.console_link(options.person)
-    finally:
-        app.close()
     print(f"Signs in {person.name}, once, within 15 minutes:\n{link}")
     return 0

@@ -13,24 +13,30 @@ from bot.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["emergency", "answers", "questions", "mail"])
-    parser.add_argument("path", type=Path, nargs="?")
+    parser.add_argument("what", choices=["emergency", "answers", "questions", "mail"], help="what to measure")
+    parser.add_argument("path", type=Path, nargs="?", help="the file or folder to measure on")
     parser.add_argument("--plain", type=Path, help="emergency: an intent set whose questions are no emergencies")
-    parser.add_argument("--shots", type=int, default=5, help="answers: paraphrases an entry")
+    parser.add_argument("--shots", type=int, default=5, help="answers: paraphrases an entry (default: 5)")
     parser.add_argument("--typos", action="store_true", help="answers: ask the questions with typos")
     parser.add_argument("--out-of-scope", type=Path, help="questions: a file of questions nobody can answer here")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="the rates as JSON")
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
+    for path in (options.plain or options.path, options.out_of_scope):
+        if path is not None and not path.exists():
+            raise ConfigError(f"{path} is not there")
     path = options.plain or options.path
-    if path is None or not path.exists():
-        raise ConfigError(f"{path or 'the file to measure on'} is not there; give its path")
-    result = _measure(options, settings())
-    if options.json:
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        _show(result)
+    if path is None:
+        raise ConfigError(f"give a file to measure on: secdesk eval {options.what} FILE")
+    try:
+        result = _measure(options, settings())
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError) as error:
+        if options.debug:
+            raise
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ConfigError(f"{path} is not in the form that `eval {options.what}` reads ({what})") from error
+    print(json.dumps(result, ensure_ascii=False)) if options.json else _show(result)
     return 0
 
 

@@ -8,10 +8,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from bot.app import build
-from bot.cards import as_text
+from bot.cli.opening import opened
 from bot.errors import ConfigError
-from bot.model import File, Message
 from bot.settings import Settings
 
 
@@ -20,16 +18,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as", dest="person", default="", help="id or address of the person who reports (default: a guest)"
     )
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="receipt, ticket, verdict, signs and text as JSON")
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
-    try:
-        data = options.file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{options.file}: cannot be read ({error.strerror})") from error
-    app = build(settings())
-    try:
+    from bot.cards import as_text  # noqa: PLC0415
+    from bot.model import File, Message  # noqa: PLC0415
+
+    data = _read(options.file)
+    with opened(settings()) as app:
         person = app.person(options.person)
         message = Message(
             f"cli:{uuid.uuid4().hex}", person, app.web_place(person), files=(File(options.file.name, data),),
@@ -37,8 +34,6 @@ def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
         )  # fmt: skip
         reply = app.desk.handle(message)
         result = app.examine_now(data)
-    finally:
-        app.close()
     if options.json:
         print(json.dumps({"receipt": as_text(reply.card), **(result or {})}, ensure_ascii=False))
     else:
@@ -46,3 +41,10 @@ def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
         if result:
             print("\n" + result["text"])
     return 0 if result else 1
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error

@@ -6,10 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bot.app import build
-from bot.app.logs import set_up_logs
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,28 +20,37 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
-    given = {name: value for name, value in vars(options).items() if value is not None}
+    from bot.app.logs import set_up_logs  # noqa: PLC0415
+    from bot.app.serving import listen, serve  # noqa: PLC0415
+    from bot.cli.opening import build_app  # noqa: PLC0415
+
+    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     chosen = replace(settings(), **given)
     set_up_logs(chosen.log_level, json=not sys.stderr.isatty())
-    app = build(chosen)
-    from bot.app.serving import serve  # noqa: PLC0415 (the server is imported while nothing waits for it)
-
-    def announce(url: str) -> None:
-        lines = [f"Secdesk is at {url}"]
-        if chosen.local_chat:
-            lines.append(f"  web chat   {url}/")
-        lines.append(f"  console    {url}/console")
-        try:
-            person, link = app.console_link("")
-            lines.append(f"  sign in    {link}\n             (once, as {person.name}; another: secdesk console-link)")
-        except Exception as error:  # nobody on the desk yet: the rest works all the same
-            lines.append(f"  sign in    no link: {error}")
-        if app.organisation().sample:
-            lines.append("  These are sample values and people. Run `secdesk init` to make your own.")
-        print("\n".join(lines), flush=True)
-
+    sock = listen(chosen)  # first: a port in use is said at once
+    chosen = replace(chosen, port=sock.getsockname()[1])  # 0 means any that is free
     try:
-        serve(app, announce)
+        app = build_app(chosen)
+        try:
+            serve(app, sock, lambda url: print(greeting(app, url), flush=True))
+        finally:
+            app.close()
     finally:
-        app.close()
+        sock.close()
     return 0
+
+
+def greeting(app: App, url: str) -> str:
+    """Where everything is, with a one-time link into the console."""
+    lines = [f"Secdesk is at {url}"]
+    if app.settings.local_chat:
+        lines.append(f"  web chat   {url}/")
+    lines.append(f"  console    {url}/console")
+    try:
+        person, link = app.console_link("")
+        lines.append(f"  sign in    {link}\n             (once, as {person.name}; another: secdesk console-link)")
+    except Exception as error:  # nobody on the desk yet: the rest works all the same
+        lines.append(f"  sign in    no link: {error}")
+    if app.organisation().sample:
+        lines.append("  These are sample values and people. Run `secdesk init` to make your own.")
+    return "\n".join(lines)

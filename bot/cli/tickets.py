@@ -5,33 +5,49 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from bot.app import build
+from bot.cli.opening import opened
+from bot.errors import NotFound
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", help="show this ticket (default: list the queue)")
-    parser.add_argument("--state", default="unresolved", choices=["unresolved", "open", "claimed", "resolved", "all"])
+    parser.add_argument(
+        "--state", default="unresolved", choices=["unresolved", "open", "claimed", "resolved", "all"],
+        help="list only these (default: unresolved)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
-    app = build(settings())
-    try:
+    with opened(settings()) as app:
         if options.number:
-            ticket = app.tickets.get(options.number)
-            print(f"{ticket.number}  {ticket.severity}  {ticket.state}  {ticket.subject}")
-            for event in app.tickets.timeline(ticket.number):
-                who = app.identities.name(event.actor)
-                print(f"  {_when(event.at)}  {event.kind:<12} {who}: {event.text}")
-            return 0
-        for ticket in app.tickets.queue(options.state):
-            print(
-                f"{ticket.number:<9} {ticket.severity}  {ticket.state:<8} due {_when(ticket.next_due_at)}  {ticket.subject}"
-            )
-    finally:
-        app.close()
+            _show(app, options.number)
+        else:
+            _list(app, options.state)
     return 0
+
+
+def _show(app: App, number: str) -> None:
+    try:
+        ticket = app.tickets.get(number.upper())
+    except NotFound:
+        raise NotFound(f"there is no ticket {number}; see secdesk tickets --state all") from None
+    print(f"{ticket.number}  {ticket.severity}  {ticket.state}  {ticket.subject}")
+    for event in app.tickets.timeline(ticket.number):
+        print(f"  {_when(event.at)}  {event.kind:<12} {app.identities.name(event.actor)}: {event.text}")
+
+
+def _list(app: App, state: str) -> None:
+    tickets = app.tickets.queue(state)
+    for one in tickets:
+        print(f"{one.number:<9} {one.severity}  {one.state:<8} due {_when(one.next_due_at):<16}  {one.subject}")
+    if not tickets:
+        print("No tickets here." if state == "all" else f"No tickets that are {state}.")
 
 
 def _when(at: float) -> str:
