@@ -1,0 +1,273 @@
+"""A neutral card as Adaptive Cards 1.5, the way Teams shows it. Pure: no network, no SDK.
+
+Everything in a card is somebody's text, so running text goes into RichTextBlock: its runs know no Markdown on any Teams
+client, and nothing typed can become a link, a mention or a list. Only headings need TextBlock (screen readers look for
+`style: heading`) and are escaped. Layout is narrow first: no columns, long choices wrap, one choice a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
+
+Json = dict[str, Any]
+
+# Limits of the platform in one place (learn.microsoft.com: Teams cards reference, bot message size).
+CARD_BYTES: Final = 25 * 1024  # 413 comes above about 80 KB, older clients refuse from 28
+PRIMARY_ACTIONS: Final = 3  # shown; the rest goes into the overflow menu
+ACTIONS: Final = 6  # of one ActionSet
+BUTTON_CHARACTERS: Final = 32  # longer titles are cut off on a phone: those become a pressable paragraph
+FALLBACK_CHARACTERS: Final = 2_000
+SUMMARY_CHARACTERS: Final = 200
+INPUT_CHARACTERS: Final = 4_000
+
+CONTENT_TYPE: Final = "application/vnd.microsoft.card.adaptive"
+DATA: Final = "secdesk"  # the one key of an action's data that is ours
+_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<~"})
+_COLOURS = {"emergency": "attention", "warning": "warning", "done": "good"}
+_LOOKS: dict[str, Json] = {"muted": {"isSubtle": True, "size": "small"}, "strong": {"weight": "bolder"}}
+_STYLES = {"primary": "positive", "danger": "destructive"}
+
+
+def adaptive_cards(card: Card) -> list[Json]:
+    """The card; more than one when it would be over `CARD_BYTES`. Nothing is left out, and buttons come last."""
+    whole = _adaptive(card)
+    if _size(whole) <= CARD_BYTES:
+        return [whole]
+    return [_adaptive(part) for part in _split(card)]
+
+
+def activity_of(adaptive: Json, card: Card) -> Json:
+    """The message that carries a card. `summary` is what the notification and the chat list show."""
+    attachment = {"contentType": CONTENT_TYPE, "content": adaptive}
+    return {"type": "message", "summary": summary(card), "attachments": [attachment]}
+
+
+def summary(card: Card) -> str:
+    """One line for a notification."""
+    line = " ".join(as_text(replace(card, blocks=card.blocks[:2])).split())
+    return line if len(line) <= SUMMARY_CHARACTERS else line[: SUMMARY_CHARACTERS - 1] + "…"
+
+
+def pressed_button(card: Card, action: str, value: str) -> Button | None:
+    """The button of a card that sends this."""
+    for block in card.blocks:
+        for button in _buttons_of(block):
+            if (button.action, button.value) == (action, value):
+                return button
+    return None
+
+
+def after_press(card: Card, action: str, value: str, note: str) -> Card:
+    """The card once it has been pressed: no dead buttons. A question closes; of buttons, those about the same thing go.
+
+    `note` says what was chosen and stands where it was chosen; "" leaves no mark.
+    """
+    blocks: list[Block] = []
+    for block in card.blocks:
+        mark: tuple[Block, ...] = (Text(note, "muted"),) if note else ()
+        match block:
+            case Choices(prompt=prompt, options=options) if _sends(options, action, value):
+                blocks += [*((Text(prompt, "strong"),) if prompt else ()), *mark]
+            case Buttons(buttons=buttons) if _sends(buttons, action, value):
+                rest = tuple(button for button in buttons if not _settled(button, action, value))
+                blocks += [*mark, *((Buttons(rest),) if rest else ())]
+            case Input() if (block.action, block.value) == (action, value):
+                blocks += mark
+            case _:
+                blocks.append(block)
+    return replace(card, blocks=tuple(blocks))
+
+
+# building
+
+
+def _adaptive(card: Card) -> Json:
+    body: list[Json] = [_heading(card)] if card.title else []
+    for number, block in enumerate(card.blocks):
+        body += _block(block, number)
+    text = as_text(card)
+    fallback = text if len(text) <= FALLBACK_CHARACTERS else text[: FALLBACK_CHARACTERS - 1] + "…"
+    return {
+        "type": "AdaptiveCard",
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "version": "1.5",
+        "lang": card.lang,
+        "fallbackText": fallback,
+        "speak": _spoken(card),
+        "body": body or [_rich("…")],
+    }
+
+
+def _heading(card: Card) -> Json:
+    colour = _COLOURS.get(card.tone)
+    return {
+        "type": "TextBlock", "text": card.title.translate(_SPECIAL), "style": "heading", "weight": "bolder",
+        "size": "medium", "wrap": True, **({"color": colour} if colour else {}),
+    }  # fmt: skip
+
+
+def _spoken(card: Card) -> str:
+    """Title and first paragraph. `speak` may be read as SSML, so nothing in it may look like a tag."""
+    first = next((block.text for block in card.blocks if isinstance(block, Text)), "")
+    words = " ".join(f"{card.title}. {first}".split()) if card.title else first
+    return (words or as_text(card))[:500].translate({ord("<"): " ", ord(">"): " ", ord("&"): " "})
+
+
+def _block(block: Block, number: int) -> list[Json]:
+    match block:
+        case Text(text=text, style="quote"):
+            return [{"type": "Container", "style": "emphasis", "items": [_rich(text)]}]
+        case Text(text=text, style=style):
+            return [_rich(text, **_LOOKS.get(style, {}))]
+        case Facts(pairs=pairs):
+            return [_fact(label, value, first=i == 0) for i, (label, value) in enumerate(pairs)]
+        case Steps(items=items, heading=heading, ordered=ordered):
+            marks = (f"{i}." if ordered else "•" for i in range(1, len(items) + 1))
+            lines = [_rich(f"{mark}\u00a0{item}", spacing="small") for mark, item in zip(marks, items, strict=True)]
+            return [*([_rich(heading, weight="bolder")] if heading else []), *lines]
+        case Buttons(buttons=buttons):
+            return _action_sets(buttons)
+        case Choices(prompt=prompt, options=options):
+            asked = [_rich(prompt, weight="bolder")] if prompt else []
+            return [*asked, *(_choice(option) for option in options)]
+        case Input():
+            return _input(block, number)
+
+
+def _rich(text: str, *, spacing: str = "", **look: Any) -> Json:
+    run = {"type": "TextRun", "text": text, **look}
+    return {"type": "RichTextBlock", "inlines": [run], **({"spacing": spacing} if spacing else {})}
+
+
+def _fact(label: str, value: str, *, first: bool) -> Json:
+    runs = [
+        {"type": "TextRun", "text": f"{label}: ", "weight": "bolder"},
+        {"type": "TextRun", "text": value},
+    ]
+    return {"type": "RichTextBlock", "inlines": runs, **({} if first else {"spacing": "small"})}
+
+
+def _action_sets(buttons: Sequence[Button]) -> list[Json]:
+    actions = [_action(button, secondary=i >= PRIMARY_ACTIONS) for i, button in enumerate(buttons)]
+    return [{"type": "ActionSet", "actions": actions[i : i + ACTIONS]} for i in range(0, len(actions), ACTIONS)]
+
+
+def _choice(option: Button) -> Json:
+    """A choice on a line of its own; what is too long for a button is a paragraph that can be pressed."""
+    if len(option.label) <= BUTTON_CHARACTERS:
+        return {"type": "ActionSet", "spacing": "small", "actions": [_action(option)]}
+    text = _rich(option.label)
+    return {
+        "type": "Container", "style": "emphasis", "spacing": "small", "items": [text], "selectAction": _action(option),
+    }  # fmt: skip
+
+
+def _action(button: Button, *, secondary: bool = False, field: str = "") -> Json:
+    """`Action.Execute`, and for clients that do not know it `Action.Submit` with the same data.
+
+    Only the button of an input sends what was typed there.
+    """
+    data = {DATA: {"action": button.action, "value": button.value, **({"input": field} if field else {})}}
+    inputs = "auto" if field else "none"
+    style = _STYLES.get(button.style)
+    look = {
+        "title": button.label,
+        **({"style": style} if style else {}),
+        **({"mode": "secondary"} if secondary else {}),
+    }
+    submit = {"type": "Action.Submit", **look, "data": data, "associatedInputs": inputs}
+    return {"type": "Action.Execute", **look, "verb": button.action, "data": data, "associatedInputs": inputs,
+            "fallback": submit}  # fmt: skip
+
+
+def _input(block: Input, number: int) -> list[Json]:
+    """The id carries the block's place, so that two inputs of one name do not meet."""
+    field = f"{block.name}.{number}"
+    typed = {
+        "type": "Input.Text", "id": field, "label": block.label, "isMultiline": block.multiline,
+        "maxLength": INPUT_CHARACTERS,
+    }  # fmt: skip
+    button = Button(block.submit, block.action, block.value, "primary")
+    return [typed, {"type": "ActionSet", "actions": [_action(button, field=field)]}]
+
+
+def _buttons_of(block: Block) -> tuple[Button, ...]:
+    match block:
+        case Buttons(buttons=buttons):
+            return buttons
+        case Choices(options=options):
+            return options
+        case Input():
+            return (Button(block.submit, block.action, block.value),)
+        case _:
+            return ()
+
+
+def _settled(button: Button, action: str, value: str) -> bool:
+    """Pressing one of several buttons about the same thing ("Solved", "Did not help") settles them all."""
+    return (button.action, button.value) == (action, value) or (button.value == value and bool(value))
+
+
+def _sends(buttons: Sequence[Button], action: str, value: str) -> bool:
+    return any((button.action, button.value) == (action, value) for button in buttons)
+
+
+# splitting
+
+
+def _size(adaptive: Json) -> int:
+    return len(json.dumps(adaptive, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _split(card: Card) -> Iterator[Card]:
+    """Cards that fit, in order. A paragraph that fits in none is cut between words."""
+    taken: list[Block] = []
+    title = card.title
+    for block in _pieces(card):
+        if taken and _size(_adaptive(replace(card, title=title, blocks=(*taken, block)))) > CARD_BYTES:
+            yield replace(card, title=title, blocks=tuple(taken))
+            taken, title = [], ""
+        taken.append(block)
+    yield replace(card, title=title, blocks=tuple(taken))
+
+
+def _pieces(card: Card) -> Iterator[Block]:
+    """The blocks; one that would fill more than a third of a card is broken up."""
+    for block in card.blocks:
+        if _size(_adaptive(Card("", (block,)))) * 3 <= CARD_BYTES:
+            yield block
+        else:
+            yield from _broken_up(block)
+
+
+def _broken_up(block: Block) -> Iterator[Block]:
+    match block:
+        case Text(text=text, style=style):
+            yield from (Text(part, style) for part in _parts(text))
+        case Steps(items=items, heading=heading, ordered=ordered):
+            yield from ((Text(heading, "strong"),) if heading else ())
+            for i, item in enumerate(items, 1):
+                yield from (Text(part) for part in _parts(f"{i}. {item}" if ordered else f"• {item}"))
+        case Facts(pairs=pairs):
+            for label, value in pairs:
+                yield from (Text(part) for part in _parts(f"{label}: {value}"))
+        case Buttons(buttons=buttons):
+            yield from (Buttons((button,)) for button in buttons)
+        case Choices(prompt=prompt, options=options):
+            yield from (Choices(prompt if i == 0 else "", (option,)) for i, option in enumerate(options))
+        case Input():
+            yield block
+
+
+def _parts(text: str, most: int = CARD_BYTES // 16) -> Iterator[str]:
+    """Pieces of at most `most` characters, cut between words: a character may take four bytes and stands there twice."""
+    while len(text) > most:
+        cut = text.rfind(" ", most // 2, most) + 1 or most
+        yield text[:cut].rstrip()
+        text = text[cut:]
+    yield text
