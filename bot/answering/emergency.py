@@ -121,7 +121,7 @@ class Gate:
         return Buttons((call, Button(self.text("worse", lang, {}), "emergency.worse", number, "danger")))
 
     def confirm_card(self, kind: str, lang: Lang, values: Values) -> Card:
-        """"Did this just happen to you?" with the phone number, so that nobody waits for an answer."""
+        """ "Did this just happen to you?" with the phone number, so that nobody waits for an answer."""
         if not self._book:
             return _builtin_card(lang, values, "")
         yes = Button(self.text("confirm_yes", lang, values), "emergency.yes", kind, "danger")
@@ -158,7 +158,8 @@ class Gate:
     def question_card(self, question: Question, number: str = "") -> Card:
         """A question as a card. Buttons: `emergency.answer` with the value `number:question:option`."""
         options = tuple(
-            Button(option.label, "emergency.answer", f"{number}:{question.id}:{option.id}") for option in question.options
+            Button(option.label, "emergency.answer", f"{number}:{question.id}:{option.id}")
+            for option in question.options
         )
         return Card(question.prompt, (Choices("", options),), "emergency", question.id, question.lang)
 
@@ -190,11 +191,10 @@ def _label(labels: Mapping[str, T], lang: Lang) -> T:
 
 def _fill(text: Forms, values: Values) -> str:
     """The fullest form whose values are all set."""
-    for form in text.forms:
-        names = set(PLACEHOLDER.findall(form)) - {"number"}
-        if all(values.get(name, "").strip() for name in names):
-            return PLACEHOLDER.sub(lambda found: values[found[1]].strip() if found[1] in names else found[0], form)
-    return text.forms[-1]
+    known = {name: value.strip() for name, value in values.items() if value.strip()}
+    known["number"] = "{number}"  # filled later
+    form = next((form for form in text.forms if set(PLACEHOLDER.findall(form)) <= known.keys()), text.forms[-1])
+    return PLACEHOLDER.sub(lambda found: known[found[1]], form)
 
 
 def _numbered(text: str, number: str) -> str:
@@ -208,7 +208,10 @@ def _builtin_card(lang: Lang, values: Values, number: str) -> Card:
     lang = lang if lang in _BUILTIN else "en"
     lead, *steps = _BUILTIN[lang]
     phone = values.get("helpdesk_phone", "").strip()
-    blocks = (Text(_numbered(lead, number), "strong"), Steps(tuple(steps)), *((Text(phone, "strong"),) if phone else ()))
+    blocks = (
+        Text(_numbered(lead, number), "strong"),
+        Steps(tuple(steps)),
+        *((Text(phone, "strong"),) if phone else ()),
+    )
     calls = Buttons((Button("Call me now", "emergency.call", number, "primary"),))
     return Card("Emergency", (*blocks, calls), "emergency", "incident", lang)
-

@@ -121,7 +121,8 @@ class Flow(Shape):
 class Verb(Shape):
     """A verb: done (past) and base forms.
 
-    `directed`: "they sent me" is not the person's doing. `suffered`: done to the person ("stole"). `denied_as`: what it counts as when denied ("I did not write it").
+    `directed`: "they sent me" is not the person's doing. `suffered`: done to the person ("stole"). `denied_as`: what it
+    counts as when denied ("I did not write it").
     """
 
     done: Words

@@ -32,8 +32,9 @@ _TOKEN = re.compile(r"[^\W_]+|[.!?;:\n…]+|,")
 _CURRENCY = str.maketrans({"€": " euro ", "$": " dollar ", "£": " pound ", "¥": " yen ", "₿": " bitcoin "})
 _AMOUNT = re.compile(r"(?:\d+k|(?!(?:19|20)\d\d\Z)\d{4,9})\Z")  # not a year
 _MONEY_WORDS = frozenset(
-    "euro euros eur dollar dollars usd pound pounds gbp quid franken chf francs franc dolares libras grand tsd".split()
-)
+    ("euro", "euros", "eur", "dollar", "dollars", "usd", "pound", "pounds", "gbp", "quid", "franken", "chf", "francs", "franc",
+     "dolares", "libras", "grand", "tsd")
+)  # fmt: skip
 _WIDE_GAP = 3  # a full stop counts as this many words of distance
 
 
@@ -77,15 +78,15 @@ def words(text: str) -> tuple[Word, ...]:
     """The words of a text as `clean` leaves them."""
     found: list[Word] = []
     place = sentence = clause = 0
-    for token in _TOKEN.findall(text):
+    for piece in _TOKEN.findall(text):
         if len(found) == MAX_WORDS:
             break
-        if token == ",":
+        if piece == ",":
             clause += 1
-        elif token[0] in ".!?;:\n…":
+        elif piece[0] in ".!?;:\n…":
             place, sentence, clause = place + _WIDE_GAP, sentence + 1, clause + 1
         else:
-            found.append(Word(token, fold(token), place, sentence, clause))
+            found.append(Word(piece, fold(piece), place, sentence, clause))
             place += 1
     return _with_amounts(found)
 

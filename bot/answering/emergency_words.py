@@ -1,8 +1,9 @@
 """The words the emergency gate knows, and finding them in a text: exact, as a part of a longer word, or mistyped.
 
-An entry is one or more words. `passw*` knows every word that starts so, `*handy` every word that ends so, `put~` is a past
-form unless a modal verb stands before it, `usé^` counts only with its accent. A French past participle whose accent is missing counts only after a form of
-"avoir" or "être". Entries of several words hide the shorter ones inside them ("sent folder" is no sending).
+An entry is one or more words. `passw*` knows every word that starts so, `*handy` every word that ends so. `put~` is a past
+form unless a modal verb stands before it, `usé^` counts only with its accent. A French past participle whose accent is
+missing counts only after a form of "avoir" or "être". Entries of several words hide the shorter ones inside them ("sent
+folder" is no sending), where their group is one that hides.
 """
 
 from __future__ import annotations
@@ -162,7 +163,11 @@ class Lexicon:
         if not may_repair or len(word.folded) < SHORTEST_TYPO or word.folded in self._known or word.folded.isdigit():
             return (), word.folded, 0
         near = self._near(word.folded)
-        return tuple({sense for other in near for sense in self._folded.get(other, ())}), near[0] if near else word.folded, 1
+        return (
+            tuple({sense for other in near for sense in self._folded.get(other, ())}),
+            near[0] if near else word.folded,
+            1,
+        )
 
     def _partly(self, word: str) -> set[Sense]:
         found: set[Sense] = set()
@@ -175,7 +180,9 @@ class Lexicon:
         word = word[:24]
         best = _mistakes(word)
         seen = {entry for shorter in _deletes(word, best) for entry in self._typos.get(shorter, ())}
-        seen = {entry for entry in seen if entry[0] == word[0] or len(entry) >= 7 or sorted(entry[:2]) == sorted(word[:2])}
+        seen = {
+            entry for entry in seen if entry[0] == word[0] or len(entry) >= 7 or sorted(entry[:2]) == sorted(word[:2])
+        }
         scored = [(OSA.distance(word, entry, score_cutoff=best), entry) for entry in sorted(seen)]
         least = min((score for score, _ in scored), default=99)
         return [entry for score, entry in scored if score == least <= best]
