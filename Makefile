@@ -44,16 +44,16 @@ check: $(VENV)/.dev  ## style, types, layers, dependencies
 	$(BIN)/secdesk lint
 
 e2e: $(VENV)/.dev  ## the web chat and the console in a real browser
-	tests/e2e/run
+	$(BIN)/python -m tests.e2e.run
 
 bench: $(VENV)/.dev  ## measurements, never in CI
 	$(BIN)/python -m tests.bench
 
 lock:  ## write both lock files anew (needs uv in the environment)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --no-annotate pyproject.toml --group build -o requirements.txt
+	  --no-header --no-annotate --all-extras pyproject.toml --group build -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --no-annotate -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+	  --no-header --no-annotate --all-extras -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
 
 format: $(VENV)/.dev  ## tidy the code
 	$(BIN)/ruff check --fix -q .

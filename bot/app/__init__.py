@@ -45,7 +45,7 @@ from bot.helpdesk.tickets import Tickets
 from bot.learning.nudges import Nudges, Sending
 from bot.learning.planner import Decision
 from bot.model import Action, Message, Outcome, Person, Place
-from bot.organisation import Organisation
+from bot.organisation import Organisation, Words
 from bot.people import Identities
 from bot.ports import Channel, Clock, Db, Pager, Payload
 from bot.reporting import reports as reporting
@@ -331,8 +331,21 @@ def build(
     vault = open_vault(settings.key, settings.data)
     db = db or open_db(settings.database, settings.data)
     vault.check(db)
-    org = lambda: contents.organisation.current  # noqa: E731
-    words = lambda: org().words  # noqa: E731
+
+    def org() -> Organisation:
+        return contents.organisation.current
+
+    def words() -> Words:
+        return org().words
+
+    def link(number: str) -> str:
+        return f"{settings.url}/console/tickets/{number}"
+
+    def wake() -> None:
+        if holder:
+            holder[0].wake()
+
+    holder: list[App] = []
     core, web, tickets_sql = SqlCoreStore(db), SqlWebStore(db), SqlTicketStore(db)
     audit = AuditLog(vault, SqlAuditStore())
     identities = Identities(db, SqlIdentityStore(db), vault, contents.directory)
@@ -340,13 +353,10 @@ def build(
     refuse_samples(settings, org(), channels)
     bridge, sandbox = LoopBridge(), Sandbox()
     deliverer = Deliverer(core, channels, clock, bridge)
-    link = lambda number: f"{settings.url}/console/tickets/{number}"  # noqa: E731
     oncall = OnCall(tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
     tickets = Tickets(tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix)
     relay = Relay(tickets, core, words)
     mailroom = Mailroom(contents, settings, sandbox, clock.now)
-    holder: list[App] = []
-    wake = lambda: holder[0].wake() if holder else None  # noqa: E731
     spool = Spool(
         settings.data / "spool", lambda data: vault.seal("spool", data), lambda data: vault.unseal("spool", data)
     )

@@ -69,7 +69,9 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
     directory = FileDirectory(overlay)
     fitted: list[Index] = []  # the last one, so that an edit shares its encoders
     organisation = Watched("organisation", lambda: _organisation(shelf), lambda: shelf.stamp(*ORG_FILES))
-    org = lambda: organisation.current  # noqa: E731
+
+    def org() -> Organisation:
+        return organisation.current
 
     def names() -> list[str]:
         return [person.name for person in directory.people()]

@@ -9,14 +9,11 @@ from threading import Lock
 
 from bot.app.contents import Contents
 from bot.reporting.context import Brand, Context
+from bot.reporting.desk_view import desk_view
 from bot.reporting.lexicon import Lexicon
-from bot.reporting.mail_model import Email
 from bot.reporting.reports import Examined
 from bot.reporting.sandbox import Examiner
-from bot.reporting.wire import dump
 from bot.settings import Settings
-
-FACTS = ("sender", "reply_to", "subject", "date", "links", "attachments", "auth", "defects", "sha256", "size")
 
 
 class Mailroom:
@@ -30,7 +27,7 @@ class Mailroom:
     def examine(self, data: bytes, name: str) -> Examined:
         """The verdict on one mail, and what the desk may see of it. Never raises for what is in the mail."""
         found = self._sandbox.examine(data, name, self.context())
-        return Examined(found.verdict, facts(found.email, found.cover))
+        return Examined(found.verdict, desk_view(found.email, found.cover))
 
     def context(self) -> Context:
         """What the checks may use besides the mail."""
@@ -55,9 +52,3 @@ class Mailroom:
         partners = tuple(Brand(domain.split(".")[0], (domain,), (domain,)) for domain in org.partner_domains)
         return replace(context, partners=partners)
 
-
-def facts(email: Email, cover: Email | None) -> dict[str, object]:
-    """The fields of a mail that the desk sees, as JSON values."""
-    form = dump(email)
-    seen = {name: form[name] for name in FACTS if name in form}
-    return {**seen, "text": email.text[:4000], "forwarded": cover is not None}

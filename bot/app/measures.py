@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.answering import evaluate_answers, evaluate_emergency
+from bot.answering import evaluate_answers
+from bot.answering import evaluate_emergency as emergencies
 from bot.answering.emergency import Gate
 from bot.answering.search import load_generic
 from bot.app import build
@@ -22,12 +23,12 @@ Result = Mapping[str, Any]
 
 def emergency(settings: Settings, path: Path) -> Result:
     """Rates of fire, confirm and none by group, and the misses."""
-    return evaluate_emergency.evaluate(Gate(packaged_shelf(settings.overlay)), path)
+    return emergencies.evaluate(Gate(packaged_shelf(settings.overlay)), path)
 
 
 def plain(settings: Settings, path: Path) -> Result:
     """How often ordinary questions fire or are asked back."""
-    return evaluate_emergency.evaluate_plain(Gate(packaged_shelf(settings.overlay)), path)
+    return emergencies.evaluate_plain(Gate(packaged_shelf(settings.overlay)), path)
 
 
 def answers(settings: Settings, path: Path, shots: int, *, typos: bool) -> Result:

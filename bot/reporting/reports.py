@@ -79,7 +79,7 @@ class Parts:
     escalation: Escalation
     organisation: Callable[[], Organisation]
     clock: Clock
-    admit: Callable[[bytes, str], None]
+    admit: Callable[[bytes, str], object]
     examine: Callable[[bytes, str], Examined]
     listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
     committed: Callable[[], None] = lambda: None
