@@ -18,7 +18,7 @@ from bot.answering.head import log_softmax
 
 Array = NDArray[np.float64]
 HIDDEN = -1e9  # the head's score of an entry that is not there
-FEATURES_1 = ("main_centroid", "main_nearest", "centroid", "head", "log_p", "lead", "words_centroid")
+FEATURES_1 = ("main_centroid", "main_nearest", "head", "log_p", "lead", "words_centroid")
 FEATURES_3 = (*FEATURES_1, "log_p3", "gap3", "main_centroid3", "head3")
 _WEIGHTS = {"log_p": 0.2, "centroid": 1.0, "words_nearest": 0.15, "words_centroid": 0.3}
 _FLOOR = -30.0
@@ -29,12 +29,11 @@ class Evidence:
     """What each signal says of each entry, arrays of shape (questions, entries).
 
     `head`: scores of the softmax regression (`HIDDEN` where an entry is not visible); the others are cosines: with the
-    entry's centroid and its nearest variant, over all encoders and over the main one, and of words (TF-IDF).
+    entry's centroid over all encoders, with its centroid and nearest variant over the main one, and of words (TF-IDF).
     """
 
     head: Array
     centroid: Array
-    nearest: Array
     main_centroid: Array
     main_nearest: Array
     words_centroid: Array
@@ -45,7 +44,6 @@ class Evidence:
 class Habit:
     """How near an entry's own questions usually are to it, shape (entries,) each: some entries are broader than others."""
 
-    centroid: Array
     main_centroid: Array
     main_nearest: Array
 
@@ -89,17 +87,11 @@ def _features(
     return {
         "main_centroid": over[row, best],
         "main_nearest": evidence.main_nearest[row, best] - habit.main_nearest[best],
-        "centroid": evidence.centroid[row, best] - habit.centroid[best],
+        "similarity": evidence.main_nearest[row, best],
         "head": centred[row, best],
         "log_p": np.maximum(log_p[row, best], -8),
         "lead": np.clip(log_p[row, best] - log_p[row, second], -10, 10),
         "words_centroid": evidence.words_centroid[row, best],
-        "words_nearest": evidence.words_nearest[row, best],
-        "nearest": evidence.nearest[row, best] - habit.centroid[best],
-        "raw_main_centroid": evidence.main_centroid[row, best],
-        "raw_main_nearest": evidence.main_nearest[row, best],
-        "raw_centroid": evidence.centroid[row, best],
-        "nearest3": evidence.main_nearest[rows, three].max(axis=1),
         "log_p3": np.maximum(np.log(np.exp(log_p[rows, three]).sum(axis=1)), -8),
         "gap3": np.minimum(scores[row, three[:, -1]] - scores[row, last], 5) if order.shape[1] == 4 else row * 0.0,
         "main_centroid3": over[rows, three].max(axis=1),

@@ -43,6 +43,10 @@ class Encoders:
         """Changes whenever a vector would."""
         return "+".join(part.name for part in self.parts)
 
+    def views(self) -> tuple[Encoders, ...]:
+        """All of them; and, where there are two, the second alone: the main one knows English only."""
+        return (self, Encoders("light", self.parts[1:])) if len(self.parts) > 1 else (self,)
+
     def join(self, vectors: list[Floats]) -> Floats:
         """One vector of length one from one of each encoder, on the last axis."""
         shares = SHARES[: len(vectors)]

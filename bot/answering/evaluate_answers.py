@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.answering.languages import Languages
 from bot.answering.search import Index, Ranking, decide
 from bot.errors import ConfigError
 from bot.model import Outcome
@@ -65,6 +66,7 @@ def evaluate_intents(
     *,
     light: bool = False,
     generic: Sequence[str] = (),
+    languages: Languages | None = None,
     cache: Path | None = None,
     split: str = "test",
     lang: str = "",
@@ -72,9 +74,14 @@ def evaluate_intents(
     """Fit on the first `shots` variants of each entry, ask every question of a split. Raises ConfigError on a bad file."""
     data = _read(path)
     entries = [(entry["id"], entry["variants"][:shots]) for entry in data["entries"]]
-    index = Index.fit(entries, light=light, generic=generic, cache=cache)
+    index = Index.fit(entries, light=light, generic=generic, languages=languages, cache=cache)
     asked = [
-        Asked(item["typo"] if typos and item.get("typo") else item["q"], item["id"] or "", item.get("kind") or "", item.get("lang") or "")
+        Asked(
+            item["typo"] if typos and item.get("typo") else item["q"],
+            item["id"] or "",
+            item.get("kind") or "",
+            item.get("lang") or "",
+        )
         for item in data[split]
         if not lang or item.get("lang") == lang
     ]

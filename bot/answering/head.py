@@ -14,7 +14,13 @@ _ENOUGH = 2e-4  # change of the loss, relative, below which nobody can tell the 
 
 
 def fit_head(
-    vectors: Floats, owners: NDArray[np.int64], size: int, *, l2: float = 1e-3, rounds: int = 60, start: Floats | None = None
+    vectors: Floats,
+    owners: NDArray[np.int64],
+    size: int,
+    *,
+    l2: float = 1e-3,
+    rounds: int = 60,
+    start: Floats | None = None,
 ) -> Floats:
     """Weights, shape (dim + 1, size); the last row is the bias. `owners[i]` is the entry of row i. `start`: warm start."""
     rows = with_bias(vectors)

@@ -6,6 +6,7 @@ can be measured. Rows are texts; their vectors have length one.
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections import Counter
@@ -28,7 +29,7 @@ def words_of(text: str) -> list[str]:
 def terms_of(text: str) -> Counter[int]:
     """Hashed terms of a text, with how often each occurs."""
     words = words_of(text)
-    terms = [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]
+    terms = [*words, *(f"{a} {b}" for a, b in itertools.pairwise(words))]
     for word in words:
         padded = f"<{word}>"
         terms += [f"#{padded[i : i + n]}" for n in _GRAMS for i in range(len(padded) - n + 1)]

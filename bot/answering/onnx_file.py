@@ -103,10 +103,14 @@ class Graph:
     def weight(self, name: str, value: Array) -> str:
         value = np.ascontiguousarray(value)
         dims = b"".join(_int(1, size) for size in value.shape)
-        self._weights[name] = dims + _int(2, _CODES[value.dtype]) + _bytes(8, name.encode()) + _bytes(9, value.tobytes())
+        self._weights[name] = (
+            dims + _int(2, _CODES[value.dtype]) + _bytes(8, name.encode()) + _bytes(9, value.tobytes())
+        )
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], domain: str = "", outputs: int = 1, **attributes: Any) -> list[str]:
+    def node(
+        self, kind: str, inputs: Sequence[str], domain: str = "", outputs: int = 1, **attributes: Any
+    ) -> list[str]:
         """Add a node; the names of its outputs."""
         self._count += 1
         names = [f"n{self._count}_{i}" for i in range(outputs)]
@@ -119,7 +123,9 @@ class Graph:
         """Add a node with one output; its name."""
         return self.node(kind, inputs, domain, **attributes)[0]
 
-    def save(self, inputs: Mapping[str, tuple[int, Sequence[str | int]]], output: str, shape: Sequence[str | int]) -> bytes:
+    def save(
+        self, inputs: Mapping[str, tuple[int, Sequence[str | int]]], output: str, shape: Sequence[str | int]
+    ) -> bytes:
         """The model. `inputs` maps a name to (element type, shape); the output is float."""
         graph = b"".join(_bytes(1, node) for node in self._nodes) + _bytes(2, b"secdesk")
         graph += b"".join(_bytes(5, tensor) for tensor in self._weights.values())
@@ -157,7 +163,5 @@ def _attribute(name: str, value: Any) -> bytes:
 
 
 def _value(name: str, kind: int, shape: Sequence[str | int]) -> bytes:
-    dims = b"".join(
-        _bytes(1, _int(1, size) if isinstance(size, int) else _bytes(2, size.encode())) for size in shape
-    )
+    dims = b"".join(_bytes(1, _int(1, size) if isinstance(size, int) else _bytes(2, size.encode())) for size in shape)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _int(1, kind) + _bytes(2, dims)))

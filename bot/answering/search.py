@@ -16,26 +16,28 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from bot.answering.confidence import FEATURES_1, FEATURES_3, HIDDEN, Evidence, Logistic, read_evidence
+from bot.answering.calibration import hide
+from bot.answering.confidence import FEATURES_1, FEATURES_3, Logistic, Read, read_evidence
 from bot.answering.encoder import Encoders, Mode, load_encoders
 from bot.answering.entries import Library
-from bot.answering.fitting import State, fit_state
+from bot.answering.fitting import Entries, fit_state
+from bot.answering.languages import Languages
 from bot.answering.lexical import Lexical
+from bot.answering.state import State
 from bot.answering.typos import Typos
 from bot.content import Faults, Shape, Shelf, parse, read
 from bot.model import Outcome
 
 Floats = NDArray[np.float32]
-Entries = Sequence[tuple[str, Sequence[str]]]
 
-ANSWER_AT = 0.70  # the best candidate is shown as the answer from here
-SUGGEST_AT = 0.35  # "did you mean" from here; below, a person
+ANSWER_AT = 0.71  # the best candidate is shown as the answer from here
+SUGGEST_AT = 0.40  # "did you mean" from here; below, a person
+MAIN_LANGUAGE = "en"  # the one that the main encoder knows
 LONGEST = 600  # characters of a question that are read
 _URL = re.compile(r"(?i)\b(?:https?://|www\.)\S+")
 _SPACES = re.compile(r"\s+")
@@ -53,13 +55,14 @@ class Candidate:
 class Ranking:
     """What the search found: candidates best first, `p1` that the best is right, `p3` that the right one is in the top 3.
 
-    `read` is the question as it was understood (typos mended).
+    `read` is the question as it was understood (typos mended); `language` the one it is in, "" if that is not plain.
     """
 
     candidates: tuple[Candidate, ...] = ()
     p1: float = 0.0
     p3: float = 0.0
     read: str = ""
+    language: str = ""
 
 
 class GenericFile(Shape):
@@ -94,15 +97,36 @@ def prepare(question: str) -> str:
     return _SPACES.sub(" ", _URL.sub("link", text)).strip()[:LONGEST]
 
 
-class Index:
-    """A fitted search. Immutable and safe for many threads; an edit makes a new one."""
+class _View:
+    """One way to look at a question: some encoders, and the state fitted with them."""
 
     def __init__(self, state: State, encoders: Encoders) -> None:
-        self._state, self._encoders = state, encoders
+        self.state, self._encoders = state, encoders
+        self.first, self.third = (Logistic.of(state.arrays[name]) for name in ("first", "third"))
+
+    def read(self, text: str, words: Floats, shown: NDArray[np.bool_]) -> tuple[Read, float, float]:
+        """The ranking of the shown entries, `p1` and `p3`."""
+        parts = self._encoders.parts
+        vector = self._encoders.join([part.encode(text) for part in parts]) if parts else np.zeros(0, np.float32)
+        found = read_evidence(hide(self.state.evidence(vector[None], words[None]), shown), self.state.habit)
+        p1, p3 = self.first(found.matrix(FEATURES_1))[0], self.third(found.matrix(FEATURES_3))[0]
+        return found, float(p1), float(max(p1, p3))
+
+
+class Index:
+    """A fitted search. Immutable and safe for many threads; an edit makes a new one.
+
+    It has two views where it can: with all encoders, and without the main one, which knows English only, for questions in
+    another language. `languages` tells them apart.
+    """
+
+    def __init__(self, states: Sequence[State], encoders: Encoders, languages: Languages) -> None:
+        state = states[0]
+        self.ids, self._encoders, self._languages, self._states = state.ids, encoders, languages, tuple(states)
+        self._places = {name: i for i, name in enumerate(state.ids)}
         self._words = Lexical(state.group("words"))
         self._typos = Typos(state.list("typo_words"), state.group("typos"))
-        self._places = {name: i for i, name in enumerate(state.ids)}
-        self._first, self._third = (Logistic.of(state.arrays[name]) for name in ("first", "third"))
+        self._views = [_View(view, part) for view, part in zip(states, encoders.views(), strict=True) if view.ids]
 
     @classmethod
     def fit(
@@ -111,6 +135,7 @@ class Index:
         *,
         cache: Path | None = None,
         generic: Sequence[str] = (),
+        languages: Languages | None = None,
         encoders: Encoders | None = None,
         light: bool = False,
         previous: Index | None = None,
@@ -121,9 +146,13 @@ class Index:
         and its head is where the new one starts, so that an edit is live within a second (fit again without it later).
         """
         pairs = entries.variants() if isinstance(entries, Library) else entries
-        loaded = encoders or (previous._encoders if previous else load_encoders(cache, light=light))
-        state = fit_state(pairs, loaded, tuple(generic), cache, previous._state if previous else None)
-        return cls(state, loaded)
+        loaded = encoders or (previous.encoders if previous else load_encoders(cache, light=light))
+        before = previous._states if previous and previous.encoders.name == loaded.name else None
+        states = [
+            fit_state(pairs, view, tuple(generic), cache, before[i] if before else None)
+            for i, view in enumerate(loaded.views())
+        ]
+        return cls(states, loaded, languages or Languages({}))
 
     @property
     def mode(self) -> Mode:
@@ -140,24 +169,19 @@ class Index:
         """The loaded encoders, to share with the next index."""
         return self._encoders
 
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """All entries it knows."""
-        return self._state.ids
-
     def rank(self, question: str, allowed: Collection[str] | None = None) -> Ranking:
         """Candidates among the allowed entries (None: all). Nothing of any other entry shows in the result."""
         text = prepare(question)
-        visible = self._visible(allowed)
-        if not visible.any() or not any(c.isalnum() for c in text):
-            return Ranking(read=text)
-        text = self._typos.repair(text)
-        found = read_evidence(self._evidence(text, visible), self._state.habit())
-        order = [int(i) for i in found.order[0] if visible[i]]
-        p1 = float(self._first(found.matrix(FEATURES_1))[0])
-        p3 = max(p1, float(self._third(found.matrix(FEATURES_3))[0]))
-        candidates = tuple(Candidate(self._state.ids[i], float(found.scores[0, i])) for i in order)
-        return Ranking(candidates, p1, p3, text)
+        shown = self._visible(allowed)
+        language = self._languages.guess(text)
+        if not shown.any() or not any(c.isalnum() for c in text):
+            return Ranking(read=text, language=language)
+        foreign = language not in ("", MAIN_LANGUAGE) or (not language and self._typos.strange(text))
+        text = self._typos.repair(text, own=foreign)
+        view = self._views[-1 if foreign else 0]
+        found, p1, p3 = view.read(text, self._words.similarities(text), shown)
+        candidates = tuple(Candidate(self.ids[i], float(found.scores[0, i])) for i in found.order[0] if shown[i])
+        return Ranking(candidates, p1, p3, text, language)
 
     def _visible(self, allowed: Collection[str] | None) -> NDArray[np.bool_]:
         if allowed is None:
@@ -165,21 +189,3 @@ class Index:
         mask = np.zeros(len(self._places), bool)
         mask[[self._places[name] for name in allowed if name in self._places]] = True
         return mask
-
-    def _evidence(self, text: str, visible: NDArray[np.bool_]) -> Evidence:
-        vector = self._vector(text)
-        evidence = self._state.evidence(vector[None], self._words.similarities(text)[None])
-        return _hide(evidence, visible)
-
-    def _vector(self, text: str) -> Floats:
-        parts = self._encoders.parts
-        return self._encoders.join([part.encode(text) for part in parts]) if parts else np.zeros(0, np.float32)
-
-
-def _hide(evidence: Evidence, visible: NDArray[np.bool_]) -> Evidence:
-    if visible.all():
-        return evidence
-    parts: dict[str, Any] = {
-        name: np.where(visible, value, HIDDEN if name == "head" else -1.0) for name, value in vars(evidence).items()
-    }
-    return Evidence(**parts)

@@ -31,6 +31,7 @@ class Typos:
     def __init__(self, words: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
         self.words, self.arrays = words, arrays
         self._known = frozenset(words)
+        self._own = int(arrays["own"])
         self._hashes, self._owners = arrays["hashes"], arrays["owners"]
 
     @classmethod
@@ -41,19 +42,29 @@ class Typos:
         pairs = [
             (zlib.crc32(variant.encode()), number)
             for number, word in enumerate(words)
-            if SHORTEST <= len(word) + 1 and len(word) <= _LONGEST
+            if len(word) + 1 >= SHORTEST and len(word) <= _LONGEST
             for variant in _deletes(word, 2 if len(word) >= TWO_EDITS_FROM and number < len(own) else 1)
         ]
         table = np.array(sorted(pairs), np.int64).reshape(-1, 2)
-        return cls(words, {"hashes": table[:, 0].astype(np.uint32), "owners": table[:, 1].astype(np.int32)})
+        own_words = np.array(len(own))
+        return cls(
+            words, {"own": own_words, "hashes": table[:, 0].astype(np.uint32), "owners": table[:, 1].astype(np.int32)}
+        )
 
-    def repair(self, text: str) -> str:
-        """The text with its unknown words mended where one known word is near."""
+    def strange(self, text: str) -> bool:
+        """Whether most words are unknown, as in a language that is not covered."""
+        words = _WORD.findall(text)
+        return 5 * sum(not self._is_word(word.lower()) for word in words) > 2 * len(words) + 2
+
+    def repair(self, text: str, *, own: bool = False) -> str:
+        """The text with its unknown words mended where one known word is near. `own`: by the knowledge base's words only."""
         words = _WORD.findall(text)
         unknown = {word for word in words if not self._is_word(word.lower())}
         if not unknown or 2 * sum(word in unknown for word in words) > len(words) + 1:
             return text
-        mended = {word: self._nearest(word.lower()) for word in unknown if SHORTEST <= len(word) <= _LONGEST}
+        limit = self._own if own else len(self.words)
+        fitting = [word for word in unknown if SHORTEST <= len(word) <= _LONGEST]
+        mended = {word: self._nearest(word.lower(), limit) for word in fitting}
         return _WORD.sub(lambda match: mended.get(match[0]) or match[0], text)
 
     def _is_word(self, word: str) -> bool:
@@ -61,12 +72,14 @@ class Typos:
             word.endswith(ending) and word[: -len(ending)] in self._known for ending in _ENDINGS if len(word) > 4
         )
 
-    def _nearest(self, word: str) -> str | None:
+    def _nearest(self, word: str, limit: int) -> str | None:
         from rapidfuzz.distance import OSA  # noqa: PLC0415  (20 ms that a start need not spend)
 
         reach = 2 if len(word) >= TWO_EDITS_FROM else 1
         best: tuple[float, int] | None = None
         for number in self._candidates(word, reach):
+            if number >= limit:
+                break  # numbers come in order, the knowledge base's own words first
             known = self.words[number]
             distance = OSA.distance(word, known, score_cutoff=reach)
             if distance > reach:
@@ -86,7 +99,10 @@ class Typos:
 def _neighbours() -> frozenset[tuple[str, str]]:
     places = {char: (x + y / 2, y) for y, row in enumerate(_ROWS) for x, char in enumerate(row)}
     return frozenset(
-        (a, b) for a, (ax, ay) in places.items() for b, (bx, by) in places.items() if abs(ax - bx) <= 1 and abs(ay - by) <= 1
+        (a, b)
+        for a, (ax, ay) in places.items()
+        for b, (bx, by) in places.items()
+        if abs(ax - bx) <= 1 and abs(ay - by) <= 1
     )
 
 
