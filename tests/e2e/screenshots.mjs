@@ -47,7 +47,7 @@ for (const colorScheme of ["light", "dark"]) {
     const chat = await someone({ colorScheme, viewport, storageState: talk });
     await chat.goto(`${URL}/chat`);
     await chat.locator("#messages .tone-emergency").first().waitFor();
-    await chat.locator("#messages .tone-emergency").first().scrollIntoViewIfNeeded();
+    await chat.locator("#messages .msg", { has: chat.locator(".tone-emergency") }).first().evaluate((line) => line.previousElementSibling.scrollIntoView());
     await picture(chat, join(folder, `chat-${size}-${colorScheme}.png`));
     await chat.context().close();
     const page = await someone({ colorScheme, viewport, storageState: desk });

@@ -32,3 +32,6 @@ CREATE TABLE console_session (
   expires_at DOUBLE PRECISION NOT NULL
 );
 CREATE INDEX console_session_person ON console_session (person);
+
+-- The console lists reported mails by age, whatever their state.
+CREATE INDEX mail_created ON mail (created_at);
