@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.answering.emergency_book import FOLDER, Book
+from bot.answering.emergency_mend import SHORTEST, common_words
 from bot.answering.emergency_rules import LEVELS, Grammar, Level, Match, RuleFault, best
 from bot.answering.emergency_scene import MARKS, Director, Scene
 from bot.answering.emergency_seeds import Seeds
@@ -53,7 +54,7 @@ class Detector:
         if not found:
             return Sighting("none")
         lang = self._language(found)
-        scene = self._grammar.director.scene(found)
+        scene = self._grammar.director.scene(found, lang)
         match = best(self._grammar.matches(scene), self._order)
         if match and match.level == "fire":
             return self._by_rule(match, lang)
@@ -113,8 +114,24 @@ def _grammar(book: Book, faults: list[Fault]) -> Grammar:
             grammar.learn(kind, line)
         except RuleFault as error:
             faults.append(Fault(f"{FOLDER}/{kind}.yaml", 0, 0, f'the phrase "{line}" cannot be read', str(error)))
-    lexicon.close((word for mend in book.words.mend.values() for word in mend), book.words.known)
+    common = common_words()
+    lexicon.close(_mendable(book, common), [*book.words.known, *common])
     return grammar
+
+
+def _mendable(book: Book, common: frozenset[str]) -> dict[str, set[str]]:
+    """Words that are known when mistyped: the listed ones, English ones in every text; all English ones in English texts.
+
+    The latter only where `common` words are there to protect: there are too many everyday words a letter away.
+    """
+    listed = {lang: {*book.words.mend.get(lang, ()), *book.words.mend.get("en", ())} for lang in book.words.languages}
+    english = {word for listed_words in book.words.mend.values() for word in listed_words}
+    if common:
+        tables = {**book.words.things, **book.words.marks}
+        entries = [entry for name, table in tables.items() if name not in book.words.unmended for entry in table.get("en", ())]
+        entries += [entry for verb in book.words.verbs.values() for form in (verb.done, verb.base) for entry in form.get("en", ())]
+        english |= {word.folded for entry in entries if entry.strip("*^") == entry for word in words(clean(entry.strip("~")))}
+    return {**listed, "en": {word for word in english if len(word) >= SHORTEST}}
 
 
 def _add(lexicon: Lexicon, name: str, entries: Words, form: Form, *, hides: bool) -> None:

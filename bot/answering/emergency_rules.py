@@ -207,7 +207,8 @@ class Grammar:
         if scene.near(marks["past"], first) or scene.near(marks["training"], first):
             return True
         told = rule.told and self.director.before(scene, "third", first, 6, whole=True)
-        if told and not self.director.before(scene, "i_did", first, 8):
+        mine = self.director.before(scene, "i_did", first, 8) or self.director.before(scene, "made_me", first, 6)
+        if told and not mine:
             return True
         return self.director.supposed(scene, first)
 

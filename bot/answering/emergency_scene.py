@@ -67,10 +67,10 @@ class Director:
         self._denied_as = {group: slot(other) for group, other in denied.items()}
         self.marks = {name: slot(lexicon.group(name)) for name in MARKS}
 
-    def scene(self, text: tuple[Word, ...]) -> Scene:
+    def scene(self, text: tuple[Word, ...], lang: str) -> Scene:
         """Find the words of a text and settle its verbs."""
         scene = Scene(text)
-        hits = self._lexicon.find(text)
+        hits = self._lexicon.find(text, lang)
         for hit in hits:
             for group, _ in hit.senses:
                 if group not in self._actions:

@@ -143,6 +143,7 @@ class WordTables(Shape):
     things: dict[str, Words]
     marks: dict[str, Words]
     mend: Words
+    unmended: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     calm: Words = Field(default_factory=dict)
     languages: Words

@@ -74,6 +74,11 @@ def fold(word: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", word) if not unicodedata.combining(char))
 
 
+def plain(word: str) -> str:
+    """A single word as `clean` and `fold` leave it."""
+    return word if word.isascii() and word.isalpha() and word.islower() else fold(clean(word))
+
+
 def words(text: str) -> tuple[Word, ...]:
     """The words of a text as `clean` leaves them."""
     found: list[Word] = []

@@ -9,15 +9,13 @@ folder" is no sending), where their group is one that hides.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from rapidfuzz.distance import OSA
+from bot.answering.emergency_mend import Mender
+from bot.answering.emergency_text import Word, clean, words
 
-from bot.answering.emergency_text import Word, clean, fold, words
-
-SHORTEST_TYPO = 4
 MAX_TYPOS = 40  # unknown words looked up a text: keeps the longest text inside its time
 MAX_SEEN = 20_000  # words remembered; what people type repeats
 _WILD = 3  # letters a wildcard must have
@@ -60,9 +58,8 @@ class Lexicon:
     _ends: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
     _phrases: dict[str, list[tuple[tuple[str, ...], Sense, bool]]] = field(default_factory=lambda: defaultdict(list))
     _lost: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))  # past forms without their accent
-    _seen: dict[tuple[str, bool], Found] = field(default_factory=dict)
-    _known: set[str] = field(default_factory=set)
-    _typos: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], Found] = field(default_factory=dict)
+    _mender: Mender = field(default_factory=lambda: Mender({}, ()))
 
     def group(self, name: str) -> int:
         """The number of a group, made if it is new."""
@@ -77,7 +74,9 @@ class Lexicon:
 
     def _add(self, number: int, entry: str, form: Form, lang: str, hides: bool) -> None:
         own = Form.UNLESS_MODAL if entry.endswith("~") else form
-        parts = words(clean(entry.strip("*~^")))
+        bare = entry.strip("*~^")
+        simple = bare.isascii() and bare.isalpha() and bare.islower()  # most are, and cleaning costs time
+        parts = (Word(bare, bare, 0, 0, 0),) if simple else words(clean(bare))
         if not parts:
             return
         sense = (number, own)
@@ -97,29 +96,22 @@ class Lexicon:
             french = lang == "fr" and own is Form.DONE and parts[0].exact.endswith(("é", "és", "ée", "ées"))
             self._folded[folded[0]].add((number, Form.IF_HELPED) if french else sense)
 
-    def close(self, mend: Iterable[str], known: Iterable[str]) -> None:
-        """Finish. Unknown words are taken for mistyped ones of `mend`, unless they are in `known`."""
-        self._known.update(fold(clean(word)) for word in known)
+    def close(self, mend: Mapping[str, Iterable[str]], known: Iterable[str]) -> None:
+        """Finish. Unknown words are taken for mistyped ones of `mend` (by language), unless they are in `known`."""
         parts = {part for phrases in self._phrases.values() for entry, _, _ in phrases for part in entry}
-        self._known.update(parts)
         for word, senses in self._lost.items():  # "activo" for "activó": the present form is meant
             self._folded[word] -= {sense for sense in senses if (sense[0], Form.BASE) in self._folded[word]}
-        deletes: dict[str, set[str]] = defaultdict(set)
-        for word in sorted({fold(clean(word)) for word in mend}):
-            if len(word) >= SHORTEST_TYPO - 1:
-                for shorter in _deletes(word, _mistakes(word)):
-                    deletes[shorter].add(word)
-        self._typos = {shorter: tuple(sorted(found)) for shorter, found in deletes.items()}
+        self._mender = Mender(mend, [*known, *parts])
         for entries in self._phrases.values():
             entries.sort(key=lambda entry: -len(entry[0]))
 
-    def find(self, text: tuple[Word, ...]) -> list[Hit]:
+    def find(self, text: tuple[Word, ...], lang: str) -> list[Hit]:
         """All hits in order of `start`; phrases before the single words they leave visible."""
         hits: list[Hit] = []
         fixed, budget = [], MAX_TYPOS
         hidden = [False] * len(text)
         for word in text:
-            senses, repaired, cost = self._single(word, budget > 0)
+            senses, repaired, cost = self._single(word, lang if budget > 0 else "")
             budget -= cost
             fixed.append((senses, repaired))
         spelt = [repaired for _, repaired in fixed]
@@ -144,62 +136,31 @@ class Lexicon:
                 longest = size
                 hidden[i : i + size] = [True] * size
 
-    def _single(self, word: Word, may_repair: bool) -> Found:
-        key = (word.exact, may_repair)
+    def _single(self, word: Word, lang: str) -> Found:
+        key = (word.exact, lang)
         found = self._seen.get(key)
         if found is None:
-            found = self._look_up(word, may_repair)
+            found = self._look_up(word, lang)
             if len(self._seen) < MAX_SEEN:
                 self._seen[key] = found
         return found
 
-    def _look_up(self, word: Word, may_repair: bool) -> Found:
+    def _look_up(self, word: Word, lang: str) -> Found:
         senses = self._exact.get(word.exact, set())
         if not senses or word.exact == word.folded:
             senses = senses | self._folded.get(word.folded, set())
         senses = senses | self._partly(word.folded)
-        if senses:
-            return tuple(senses), word.folded, 0
-        if not may_repair or len(word.folded) < SHORTEST_TYPO or word.folded in self._known or word.folded.isdigit():
-            return (), word.folded, 0
-        near = self._near(word.folded)
-        return (
-            tuple({sense for other in near for sense in self._folded.get(other, ())}),
-            near[0] if near else word.folded,
-            1,
-        )
+        if senses or not lang:
+            return tuple(sorted(senses)), word.folded, 0
+        near = self._mender.near(word.folded, lang)
+        mended = {sense for other in near for sense in self._folded.get(other, ())}
+        return tuple(sorted(mended)), near[0] if near else word.folded, 1
 
     def _partly(self, word: str) -> set[Sense]:
         found: set[Sense] = set()
         for size in range(_WILD, len(word) + 1):
             found |= self._starts.get(word[:size], set()) | self._ends.get(word[-size:], set())
         return found
-
-    def _near(self, word: str) -> list[str]:
-        """Entries within one mistake (two for words of 8 letters or more), nearest only, in alphabetical order."""
-        word = word[:24]
-        best = _mistakes(word)
-        seen = {entry for shorter in _deletes(word, best) for entry in self._typos.get(shorter, ())}
-        seen = {
-            entry for entry in seen if entry[0] == word[0] or len(entry) >= 7 or sorted(entry[:2]) == sorted(word[:2])
-        }
-        scored = [(OSA.distance(word, entry, score_cutoff=best), entry) for entry in sorted(seen)]
-        least = min((score for score, _ in scored), default=99)
-        return [entry for score, entry in scored if score == least <= best]
-
-
-def _mistakes(word: str) -> int:
-    """How many mistakes a word of this length may have."""
-    return 2 if len(word) >= 9 else 1
-
-
-def _deletes(word: str, depth: int) -> set[str]:
-    """The word, and what is left of it with up to `depth` letters taken out."""
-    found, edge = {word}, {word}
-    for _ in range(depth):
-        edge = {item[:i] + item[i + 1 :] for item in edge for i in range(len(item))}
-        found |= edge
-    return found
 
 
 def _spellings(entry: str, lang: str) -> tuple[str, ...]:
