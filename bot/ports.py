@@ -77,8 +77,8 @@ class Channel(Protocol):
         """Post a card. `key` is stable over retries. Raises `RetryLater`, `Unreachable`, `ChannelError`."""
         ...
 
-    async def update(self, ref: SentRef, card: Card) -> None:
-        """Replace a sent card."""
+    async def update(self, ref: SentRef, card: Card) -> SentRef:
+        """Replace a sent card; where it is now (a platform may have to post it again)."""
         ...
 
 

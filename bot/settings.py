@@ -57,6 +57,51 @@ SETTINGS: tuple[Setting, ...] = (
         "replica", "server.replica", "main", "name of this process among replicas on PostgreSQL: stable and different"
     ),
     Setting("search", "answers.search", "full", "full, light (no onnxruntime) or words (no language model)"),
+    Setting("teams_app_id", "teams.app_id", "", "Microsoft Teams: application (client) id of the bot"),
+    Setting("teams_tenant", "teams.tenant", "", "Microsoft Teams: directory (tenant) id the app is registered in"),
+    Setting("teams_tenants", "teams.tenants", (), "Microsoft Teams: tenants that are served; empty: only teams.tenant"),
+    Setting("teams_secret", "", "", "Microsoft Teams: client secret of the app", True),
+    Setting(
+        "teams_certificate",
+        "teams.certificate",
+        "",
+        "Microsoft Teams: PEM file with key and certificate, instead of a secret",
+    ),
+    Setting("teams_managed", "teams.managed", 0, "Microsoft Teams: 1 to sign in as the machine's managed identity"),
+    Setting("teams_desk", "teams.desk_channel", "", "Microsoft Teams: link or id of the desk's own channel"),
+    Setting(
+        "teams_hosts", "teams.file_hosts", (".sharepoint.com",), "Microsoft Teams: hosts that files are fetched from"
+    ),
+    Setting(
+        "teams_login",
+        "teams.login_url",
+        "https://login.microsoftonline.com",
+        "Microsoft Teams: sign-in service of your cloud",
+    ),
+    Setting(
+        "teams_metadata",
+        "teams.metadata_url",
+        "https://login.botframework.com/v1/.well-known/openidconfiguration",
+        "Microsoft Teams: where the platform publishes its signing keys",
+    ),
+    Setting(
+        "teams_issuer",
+        "teams.issuer",
+        "https://api.botframework.com",
+        "Microsoft Teams: issuer of the platform's tokens",
+    ),
+    Setting(
+        "teams_service",
+        "teams.service_url",
+        "https://smba.trafficmanager.net/teams/",
+        "Microsoft Teams: where a channel is taken to be that the platform has not told us of yet",
+    ),
+    Setting(
+        "teams_playground",
+        "teams.playground",
+        "",
+        "Microsoft Teams: loopback address of the test playground; no sign-in",
+    ),
     Setting("log_level", "server.log_level", "info", "debug, info, warning or error"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS if setting.key}
@@ -81,6 +126,19 @@ class Settings:
     workers: int = 16
     replica: str = "main"
     search: str = "full"
+    teams_app_id: str = ""
+    teams_tenant: str = ""
+    teams_tenants: tuple[str, ...] = ()
+    teams_secret: str = field(default="", repr=False)
+    teams_certificate: str = ""
+    teams_managed: int = 0
+    teams_desk: str = ""
+    teams_hosts: tuple[str, ...] = (".sharepoint.com",)
+    teams_login: str = "https://login.microsoftonline.com"
+    teams_metadata: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    teams_issuer: str = "https://api.botframework.com"
+    teams_service: str = "https://smba.trafficmanager.net/teams/"
+    teams_playground: str = ""
     log_level: str = "info"
     unknown_env: tuple[str, ...] = ()
 

@@ -98,6 +98,7 @@ class Work:
     listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
     submitted: list[tuple[str, str, Payload]] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
+    lines: int = 0
 
     def job(self, kind: str, key: str, payload: Payload, delay: float = 0.0) -> None:
         """Leave a job in the outbox; handed to the engine after the commit."""
@@ -142,7 +143,7 @@ class Work:
                 "card": dump(card),
                 "delivery": delivery,
                 "ticket": ticket,
-                "at": self.at,
+                "at": self._moment(),
             },
         )
         self.job("delivery.send", f"delivery:{delivery}", {"delivery": delivery}, delay=5.0 if live else 0.0)
@@ -162,13 +163,19 @@ class Work:
                 "card": "",
                 "delivery": "",
                 "ticket": ticket,
-                "at": self.at,
+                "at": self._moment(),
             },
         )
 
+    def _moment(self) -> float:
+        """A microsecond later for each line: what one event said keeps its order, on every database."""
+        self.lines += 1
+        return self.at + (self.lines - 1) * 1e-6
+
     def dialogue(self, person: str, place: Place, kind: str, state: Mapping[str, str]) -> None:
         """The person is now in the middle of this."""
-        self.store.set_dialogue(self.tx, person, place_key(place), kind, json.dumps(dict(state)), self.at)
+        text = json.dumps(dict(state), ensure_ascii=False)  # as people write it, so that a name can be found in it
+        self.store.set_dialogue(self.tx, person, place_key(place), kind, text, self.at)
 
     def end_dialogue(self, person: str, place: Place) -> None:
         self.store.end_dialogue(self.tx, person, place_key(place))
@@ -274,6 +281,13 @@ class EmergencyRaised:
 
     person: str
     kind: str
+    ticket: str
+
+
+@dataclass(frozen=True)
+class TicketChanged:
+    """Something about a ticket is different: its state, its holder, its severity, or a line of its timeline."""
+
     ticket: str
 
 

@@ -39,13 +39,14 @@ class WebChannel:
             raise RetryLater("the web chat's table cannot be written", 2.0) from error
         return SentRef(NAME, place.conversation, post)
 
-    async def update(self, ref: SentRef, card: Card) -> None:
+    async def update(self, ref: SentRef, card: Card) -> SentRef:
         try:
             found = await asyncio.to_thread(self._posts.replace_post, ref.conversation, ref.id, dump(card))
         except StoreUnavailable as error:
             raise RetryLater("the web chat's table cannot be written", 2.0) from error
         if not found:
             raise Unreachable("the post is no longer there")
+        return ref
 
 
 def web_place(vault: Vault, person_id: str) -> Place:

@@ -239,10 +239,10 @@ class Answers:
         mine = Button(words.say(lang, "button.my_tickets"), "tickets.mine")
         extra = {
             "hello": (report, person, emergency), "help": (report, person, emergency), "abuse": (person,),
-            "url": (report, emergency), "report": (report,), "tickets": (mine,), "empty": (report, person),
+            "url": (report, emergency), "report": (report,), "tickets": (mine,), "privacy": (person,), "empty": (report, person),
         }.get(kind, ())  # fmt: skip
         key = {"report": "report.how_plain", "tickets": "small.help"}.get(kind, f"small.{kind}")
-        text = words.say(lang, key)
+        text = words.say(lang, key, **turn.values)
         if kind == "hello" and not turn.person.known:
             text += " " + words.say(lang, "small.guest")
         return Card("", (Text(text), Buttons(extra)) if extra else (Text(text),), lang=lang)

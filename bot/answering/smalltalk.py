@@ -25,6 +25,7 @@ class SmalltalkFile(Shape):
     person: dict[str, list[str]] = {}
     report: dict[str, list[str]] = {}
     tickets: dict[str, list[str]] = {}
+    privacy: dict[str, list[str]] = {}
 
 
 class Smalltalk:
@@ -34,7 +35,7 @@ class Smalltalk:
         self._lines = lines
 
     def kind(self, text: str) -> str:
-        """`hello`, `thanks`, `help`, `abuse`, `person`, `report`, `tickets`, `url`, `empty`, or "" for a question."""
+        """`hello`, `thanks`, `help`, `abuse`, `person`, `report`, `tickets`, `privacy`, `url`, `empty`, or "" for a question."""
         if _ADDRESS.match(text.strip()):
             return "url"
         plain = normal(text)
@@ -48,7 +49,7 @@ def load_smalltalk(shelf: Shelf, faults: Faults) -> Smalltalk:
     file = read(SmalltalkFile, document, faults) if document else None
     lines: dict[str, str] = {}
     if file:
-        for kind in ("hello", "thanks", "help", "abuse", "person", "report", "tickets"):
+        for kind in ("hello", "thanks", "help", "abuse", "person", "report", "tickets", "privacy"):
             for texts in getattr(file, kind).values():
                 lines.update({normal(text): kind for text in texts})
     return Smalltalk(lines)

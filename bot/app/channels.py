@@ -1,0 +1,56 @@
+"""Which chat platforms there are, and bringing in those that are switched on (nothing is imported for the others)."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from bot.errors import ConfigError
+from bot.health import Check
+from bot.platforms import Asgi, Foundation, Platform, Scope
+
+_SUFFIX = "_setup"
+
+
+def known_channels() -> tuple[str, ...]:
+    """Names that `channels.use` may hold."""
+    package = find_spec("adapters.channels")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    names = (module.name for module in pkgutil.iter_modules(folders))
+    return ("web", *sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
+
+
+def load_platforms(foundation: Foundation) -> dict[str, Platform]:
+    """The platforms of `channels.use`, by name. Raises `ConfigError` for a setting that is missing or wrong."""
+    return {
+        name: _load(name, foundation)
+        for name in foundation.settings.channels
+        if name in known_channels() and name != "web"
+    }
+
+
+def _load(name: str, foundation: Foundation) -> Platform:
+    try:
+        module = importlib.import_module(f"adapters.channels.{name}{_SUFFIX}")
+    except ImportError as error:
+        raise ConfigError(f"channel {name}: the package {error.name} is missing; install Secdesk with it") from error
+    platform: Platform = module.platform(foundation)
+    return platform
+
+
+def examine_platforms(platforms: Mapping[str, Platform]) -> list[Check]:
+    """What each platform says of itself when asked over the network."""
+    return [check for platform in platforms.values() for check in platform.doctor()]
+
+
+class Front:
+    """ASGI: the endpoints of platforms by exact path, everything else to the web application and its guard."""
+
+    def __init__(self, rest: Asgi, endpoints: Mapping[str, Asgi]) -> None:
+        self._rest, self._endpoints = rest, dict(endpoints)
+
+    async def __call__(self, scope: Scope, receive: object, send: object) -> None:
+        chosen = self._endpoints.get(scope.get("path", ""), self._rest) if scope["type"] == "http" else self._rest
+        await chosen(scope, receive, send)  # type: ignore[arg-type]

@@ -1,0 +1,247 @@
+"""The desk's own channel: one card a ticket, kept up to date for everybody, and its thread relayed both ways.
+
+The card is made from the ticket, never the other way round: whatever changes a ticket (console, chat, job) leaves a job
+`desk.show`, which posts or updates the card in every desk channel and puts what the person wrote since into its thread.
+What a person of the desk writes in the thread goes to the person; a line that starts with the note mark stays inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.cards import Block, Button, Buttons, Card, Facts, Input, Text, Tone, dump
+from bot.delivery import Bridge
+from bot.errors import RetryLater, StoreUnavailable
+from bot.helpdesk.relay import local_time
+from bot.helpdesk.tickets import Ticket, TicketEvent, Tickets
+from bot.model import SEVERITIES, Person, Place, Severity
+from bot.organisation import Organisation, Words
+from bot.people import Identities
+from bot.ports import Channel, Clock, Db, Payload, Row, SentRef, Tx
+from bot.turn import Effect, TicketChanged, Turn, Work
+
+FROM_PERSON = frozenset({"said", "again", "disputed", "reported_again", "answered", "worse", "call_me"})
+SHOWN_TEXT = 600
+POST_SECONDS = 25.0
+LEASE = 60.0  # seconds one job may be at a card before another may
+
+
+class RoomStore(Protocol):
+    """SQL of the cards in desk channels. `lease` keeps two jobs from posting one card twice."""
+
+    def lease(self, tx: Tx, ticket: str, place: Place, at: float, until: float) -> Row | None: ...
+
+    def posted(self, tx: Tx, ticket: str, place: Place, ref: SentRef, shown: str, relayed: int) -> None: ...
+
+    def relayed(self, tx: Tx, ticket: str, place: Place, seq: int) -> None: ...
+
+    def release(self, tx: Tx, ticket: str, place: Place) -> None: ...
+
+    def ticket_at(self, channel: str, conversation: str, thread: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the room is made of. `places` are the desk channels of the platforms that are on."""
+
+    db: Db
+    store: RoomStore
+    tickets: Tickets
+    identities: Identities
+    organisation: Callable[[], Organisation]
+    channels: Mapping[str, Channel]
+    places: Callable[[], Sequence[Place]]
+    bridge: Bridge
+    clock: Clock
+
+
+class DeskRoom:
+    """Responder of the desk's channel (action ids `desk.*`) and its job `desk.show`."""
+
+    prefix = "desk"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def listens(self, place: Place) -> bool:
+        """Whether this is the thread of a ticket's card: what is written there is for the desk, not a question."""
+        try:
+            return bool(place.thread and self._parts.places() and self._ticket_at(place))
+        except StoreUnavailable:
+            return False
+
+    def on_change(self, work: Work, event: TicketChanged) -> None:
+        """A ticket has changed: show it (one job a transaction)."""
+        wanted = {"ticket": event.ticket}
+        if self._parts.places() and not any(kind == "desk.show" and sent == wanted for kind, _, sent in work.submitted):
+            work.job("desk.show", f"desk:{event.ticket}:{uuid.uuid4().hex[:12]}", wanted)
+
+    # what the desk does
+
+    def respond(self, turn: Turn) -> Effect | None:
+        """Buttons of the card, and text in its thread. Who may is asked again each time."""
+        number = self._ticket_at(turn.place) if turn.action is None and turn.place.thread else ""
+        if turn.action is None and not number:
+            return None
+        if not self._may(turn.person):
+            return self._says(turn, "room.not_yours")
+        if turn.action:
+            return self._press(
+                turn, turn.action.id.partition(".")[2], turn.action.value, turn.action.form.get("text", "")
+            )
+        if not turn.text:
+            return self._says(turn, "room.text_only")
+        mark = self._words.say(turn.lang, "room.note_mark")
+        if turn.text.casefold().startswith(mark.casefold()):
+            return self._press(turn, "note", number, turn.text[len(mark) :].strip())
+        return self._press(turn, "reply", number, turn.text)
+
+    def _press(self, turn: Turn, verb: str, value: str, text: str) -> Effect | None:
+        tickets, person = self._parts.tickets, turn.person
+        number, _, severity = value.partition(":")
+        plain: dict[str, Callable[[Work, str, Person], None]]
+        plain = {"claim": tickets.claim, "release": tickets.release, "reopen": tickets.reopen}
+        worded: dict[str, Callable[[Work, str, Person, str], None]]
+        worded = {"reply": tickets.reply, "note": tickets.note, "resolve": tickets.resolve}
+        if verb in plain:
+            return self._does(turn, verb, number, lambda work: plain[verb](work, number, person))
+        if verb in worded:
+            return self._does(turn, verb, number, lambda work: worded[verb](work, number, person, text))
+        if verb == "severity" and severity in SEVERITIES:
+            tickets.get(number)
+            chosen: Severity = severity
+            return self._does(turn, verb, number, lambda work: tickets.raise_severity(work, number, chosen, person.key))
+        return None
+
+    def _does(self, turn: Turn, what: str, number: str, change: Callable[[Work], None]) -> Effect:
+        said = self._words.say(turn.lang, f"room.done.{what}", number=number, name=turn.person.name)
+
+        def effect(work: Work) -> Card:
+            change(work)
+            return Card("", (Text(said, "muted"),), "done", lang=turn.lang)
+
+        return effect
+
+    def _says(self, turn: Turn, key: str) -> Effect:
+        card = Card("", (Text(self._words.say(turn.lang, key)),), lang=turn.lang)
+        return lambda _work: card
+
+    def _may(self, person: Person) -> bool:
+        return person.known and bool(person.roles & self._parts.organisation().desk_roles())
+
+    # the card
+
+    def show(self, payload: Payload) -> None:
+        """Job `desk.show`: the card of `payload["ticket"]` in every desk channel, and what is new in its thread."""
+        number = payload["ticket"]
+        ticket, timeline = self._parts.tickets.get(number), self._parts.tickets.timeline(number)
+        for place in self._parts.places():
+            self._show_in(place, ticket, timeline)
+
+    def _show_in(self, place: Place, ticket: Ticket, timeline: Sequence[TicketEvent]) -> None:
+        parts, now = self._parts, self._parts.clock.now()
+        channel = parts.channels.get(place.channel)
+        if channel is None:
+            return
+        with parts.db.tx() as tx:
+            row = parts.store.lease(tx, ticket.number, place, now, now + LEASE)
+        if row is None:
+            raise RetryLater("the card is being shown", 2.0)
+        try:
+            self._bring_up_to_date(channel, place, ticket, timeline, row)
+        finally:
+            with parts.db.tx() as tx:
+                parts.store.release(tx, ticket.number, place)
+
+    def _bring_up_to_date(
+        self, channel: Channel, place: Place, ticket: Ticket, timeline: Sequence[TicketEvent], row: Row
+    ) -> None:
+        card = self.card(ticket, timeline)
+        shown, last = hashlib.sha256(dump(card).encode()).hexdigest(), timeline[-1].seq if timeline else 0
+        ref = SentRef(place.channel, row["address"], row["message"])
+        relayed = int(row["relayed"])
+        if not ref.id:
+            ref = self._run(channel.send(place, card, f"desk:{ticket.number}:{place.channel}"))
+            relayed = last  # the card itself says what has happened so far
+        elif shown != row["shown"]:
+            ref = self._run(channel.update(ref, card))
+        with self._parts.db.tx() as tx:
+            self._parts.store.posted(tx, ticket.number, place, ref, shown, relayed)
+        thread = Place(place.channel, place.conversation, ref.id, private=False)
+        for event in timeline:
+            if event.seq > relayed and event.kind in FROM_PERSON:
+                key = f"desk:{ticket.number}:{event.seq}:{place.channel}"
+                self._run(channel.send(thread, self._said(ticket, event), key))
+            if event.seq > relayed:
+                with self._parts.db.tx() as tx:
+                    self._parts.store.relayed(tx, ticket.number, place, event.seq)
+
+    def _run(self, sending: Awaitable[SentRef]) -> SentRef:
+        return self._parts.bridge(sending, POST_SECONDS)
+
+    def card_of(self, number: str) -> Card:
+        """The card of a ticket as it is now. Raises `NotFound`."""
+        return self.card(self._parts.tickets.get(number), self._parts.tickets.timeline(number))
+
+    def card(self, ticket: Ticket, timeline: Sequence[TicketEvent]) -> Card:
+        """What the desk sees: who, what, how urgent, who has it, and what can be done."""
+        words, lang = self._words, self._parts.organisation().file.language
+        number = ticket.number
+        opened = next((event.text for event in timeline if event.kind == "opened"), "")
+        short = opened if len(opened) <= SHOWN_TEXT else opened[: SHOWN_TEXT - 1] + "…"
+        blocks: list[Block] = [Facts(self._facts(ticket, lang)), *([Text(short, "quote")] if short else [])]
+        if ticket.state != "resolved":
+            blocks.append(
+                Input("text", words.say(lang, "room.reply_label"), "desk.reply", words.say(lang, "room.reply"), number)
+            )
+        blocks.append(Buttons(tuple(self._buttons(ticket, lang))))
+        blocks.append(Text(words.say(lang, "room.how", mark=words.say(lang, "room.note_mark")), "muted"))
+        tone: Tone = "done" if ticket.state == "resolved" else "emergency" if ticket.severity == "S3" else "desk"
+        title = f"{number} · {ticket.severity} · {ticket.subject}"
+        return Card(title, tuple(blocks), tone, lang=lang)
+
+    def _facts(self, ticket: Ticket, lang: str) -> tuple[tuple[str, str], ...]:
+        words, who = self._words, self._parts.identities
+        state = words.say(lang, f"state.{ticket.state}")
+        holder = who.name(ticket.assignee) if ticket.assignee else words.say(lang, "room.nobody")
+        facts = [
+            (words.say(lang, "room.from"), who.name(ticket.requester)),
+            (words.say(lang, "room.state"), state),
+            (words.say(lang, "room.holder"), holder),
+        ]
+        if ticket.state != "resolved":
+            reader = Person("", "", timezone=self._parts.organisation().file.timezone)
+            due = local_time(ticket.next_due_at, reader, self._parts.clock.now())
+            facts.append((words.say(lang, "room.due"), due))
+        return tuple(facts)
+
+    def _buttons(self, ticket: Ticket, lang: str) -> list[Button]:
+        say, number = self._words.say, ticket.number
+        if ticket.state == "resolved":
+            return [Button(say(lang, "room.button.reopen"), "desk.reopen", number)]
+        claim = Button(say(lang, "room.button.claim"), "desk.claim", number, "primary")
+        release = Button(say(lang, "room.button.release"), "desk.release", number)
+        resolve = Button(say(lang, "room.button.resolve"), "desk.resolve", number)
+        others = [severity for severity in reversed(SEVERITIES) if severity not in {ticket.severity, "S0"}]
+        more = [
+            Button(say(lang, "room.button.severity", severity=severity), "desk.severity", f"{number}:{severity}")
+            for severity in others
+        ]
+        return [release if ticket.assignee else claim, resolve, *more]
+
+    def _said(self, ticket: Ticket, event: TicketEvent) -> Card:
+        lang = self._parts.organisation().file.language
+        name = self._parts.identities.name(event.actor)
+        head = self._words.say(lang, "room.said", name=name)
+        return Card("", (Text(head, "muted"), Text(event.text or event.kind, "quote")), "desk", lang=lang)
+
+    def _ticket_at(self, place: Place) -> str:
+        return self._parts.store.ticket_at(place.channel, place.conversation, place.thread)
+
+    @property
+    def _words(self) -> Words:
+        return self._parts.organisation().words

@@ -1,0 +1,96 @@
+"""A chat platform as the composition root sees it: a channel, and what comes with one.
+
+`adapters/channels/<name>_setup.py` holds `platform(foundation) -> Platform`; it is imported only if `<name>` is switched
+on, and that is all it takes to add one. Platforms know neither each other nor the composition root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from bot.cards import Card
+from bot.health import Check
+from bot.model import Action, Message, Person, Place, Reply
+from bot.organisation import Organisation
+from bot.people import Identities
+from bot.ports import Channel, Clock, Db, Vault
+from bot.settings import Settings
+from bot.turn import Work
+
+T = TypeVar("T")
+Scope = MutableMapping[str, Any]
+Asgi = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What a platform is built on."""
+
+    settings: Settings
+    db: Db
+    vault: Vault
+    clock: Clock
+    identities: Identities
+    organisation: Callable[[], Organisation]
+
+
+class InTransaction(Protocol):
+    """Runs a change in one transaction and wakes the sweeper after the commit."""
+
+    def __call__(self, change: Callable[[Work], T]) -> T: ...
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What a running platform may ask of the desk. `deliver` sends a stored message on a thread of its own.
+
+    `room_card`: the desk channel's card that an action belongs to, as it is now; None if it belongs to none.
+    `in_room`: whether a place is the thread of a ticket, where everything is for the desk.
+    """
+
+    handle: Callable[[Message], Awaitable[Reply]]
+    deliver: Callable[[str], Awaitable[bool]]
+    work: InTransaction
+    room_card: Callable[[Action], Card | None]
+    in_room: Callable[[Place], bool]
+
+
+class Platform(Protocol):
+    """A chat platform."""
+
+    @property
+    def channel(self) -> Channel: ...
+
+    def place_of(self, person: str) -> Place | None:
+        """The private chat of a pseudonym, if there is one that can be written to."""
+        ...
+
+    def desk(self) -> Place | None:
+        """The desk's own channel there, if one is set."""
+        ...
+
+    def endpoints(self, doors: Doors) -> Mapping[str, Asgi]:
+        """ASGI applications by exact path. They stand outside the web application's guard and check callers themselves."""
+        ...
+
+    async def start(self, doors: Doors) -> None:
+        """On the server's event loop, before the first request. Must not wait for the network."""
+        ...
+
+    async def stop(self) -> None:
+        """Let what is running end, and give back connections."""
+        ...
+
+    def health(self) -> Iterable[Check]:
+        """What works now, from memory: for `/readyz` and the console."""
+        ...
+
+    def doctor(self) -> Iterable[Check]:
+        """What works, asked of the platform itself. Sends no message."""
+        ...
+
+    def forget(self, person: Person) -> None:
+        """Drop what is remembered in memory about somebody; rows go with `people forget`."""
+        ...
