@@ -207,6 +207,6 @@ def _checked(path: Path, digest: str) -> bytes:
 def _one_thread() -> None:
     """BLAS on one thread: our products are small, and a second thread only burns time."""
     with suppress(ImportError):
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415  (optional)
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
         threadpool_limits(limits=1, user_api="blas")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# What a password is called. Compounds ("Windows-Passwort") are known by their end, so no pattern has to walk back over a long word.
+# What a password is called. Compounds ("Windows-Passwort") are known by their end, so no pattern walks back over a long word.
 NAMES = (
     r"(?:(?:passwor[dt]|passwd|kennwort|passphrase|motdepasse|contraseñas?|contrasenas?)|\b(?:pass[- ]?words?|pwd?|pswd?"
     r"|mots? de passe|mdp|clave))"

@@ -13,7 +13,16 @@ from bot.reporting.mail_model import MAX_BYTES
 _OUTLOOK = "__properties_version1.0".encode("utf-16-le")
 _HEADER = re.compile(rb"^[!-9;-~]{1,80}[ \t]*:", re.M)
 _PROGRAMS = {"program", "shortcut", "java", "chm", "onenote"}
-_TEXTS = {"text", "html", "calendar", "card", "data", "svg", "bmp", "audio"}  # a mail's first bytes may look like any of these
+_TEXTS = {
+    "text",
+    "html",
+    "calendar",
+    "card",
+    "data",
+    "svg",
+    "bmp",
+    "audio",
+}  # a mail's first bytes may look like any of these
 _MAIL_ENDINGS = ("eml", "msg", "txt", "mht", "mbox", "email", "dat", "")
 
 Texts = Mapping[str, Mapping[str, str]]

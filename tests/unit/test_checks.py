@@ -127,7 +127,9 @@ def test_signs_with_composed_names_exist() -> None:
 
     kinds = ("urgency", "account", "credential", *STRONG)
     names = {f"language.{kind}{ending}" for kind in kinds for ending in ("_subject", "", "_often")}
-    names |= {f"lookalike.{whose}_{place}" for whose in ("own", "partner", "brand", "scripts") for place in ("sender", "link")}
+    names |= {
+        f"lookalike.{whose}_{place}" for whose in ("own", "partner", "brand", "scripts") for place in ("sender", "link")
+    }
     names |= {f"attachments.{trait}" for trait in _SIGNS}
     assert set() == names - set(packaged_lexicon().base.weights)
     assert set(packaged_lexicon().base.phrases) >= set(kinds)

@@ -78,7 +78,10 @@ SAMPLES: dict[str, Card] = {
             Steps(("Stop using that page. Close it.", "Press Deny on any sign-in prompt.", "Leave the computer on.")),
             Buttons((_b("Call me now", "emergency.call", "SEC-142", "danger"), _b("It is worse", "emergency.worse", "SEC-142"))),
             Choices("What happened?", tuple(_b(label, "emergency.answer", f"SEC-142:what:{i}") for i, label in enumerate(
-                ("Clicked only", "Typed my password", "Approved a prompt", "Opened a file", "Sent money", "Sent data", "Not sure")))),
+                (
+                    "Clicked only", "Typed my password", "Approved a prompt", "Opened a file", "Sent money",
+                    "Sent data", "Not sure",
+                )))),
         ),
         "emergency",
     ),
