@@ -76,7 +76,8 @@ def _write(files: Mapping[Path, str]) -> None:
 
 def _ask_all(words: Words) -> Mapping[str, str]:
     return {
-        key: _ask(words, key, default, f"{number}/{len(QUESTIONS)}") for number, (key, default) in enumerate(QUESTIONS, 1)
+        key: _ask(words, key, default, f"{number}/{len(QUESTIONS)}")
+        for number, (key, default) in enumerate(QUESTIONS, 1)
     }
 
 

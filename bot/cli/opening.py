@@ -70,7 +70,9 @@ def _check_data(settings: Settings) -> None:
             probe.write(b"secdesk")
     except OSError as error:
         why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        raise ConfigError(f"the data folder {settings.data} cannot be used ({why}): mend it, or set SECDESK_DATA") from error
+        raise ConfigError(
+            f"the data folder {settings.data} cannot be used ({why}): mend it, or set SECDESK_DATA"
+        ) from error
 
 
 def _say_slow() -> None:
