@@ -128,9 +128,18 @@ def _mendable(book: Book, common: frozenset[str]) -> dict[str, set[str]]:
     english = {word for listed_words in book.words.mend.values() for word in listed_words}
     if common:
         tables = {**book.words.things, **book.words.marks}
-        entries = [entry for name, table in tables.items() if name not in book.words.unmended for entry in table.get("en", ())]
-        entries += [entry for verb in book.words.verbs.values() for form in (verb.done, verb.base) for entry in form.get("en", ())]
-        english |= {word.folded for entry in entries if entry.strip("*^") == entry for word in words(clean(entry.strip("~")))}
+        entries = [
+            entry for name, table in tables.items() if name not in book.words.unmended for entry in table.get("en", ())
+        ]
+        entries += [
+            entry
+            for verb in book.words.verbs.values()
+            for form in (verb.done, verb.base)
+            for entry in form.get("en", ())
+        ]
+        english |= {
+            word.folded for entry in entries if entry.strip("*^") == entry for word in words(clean(entry.strip("~")))
+        }
     return {**listed, "en": {word for word in english if len(word) >= SHORTEST}}
 
 

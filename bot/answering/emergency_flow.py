@@ -200,7 +200,10 @@ class EmergencyDoor:
         number, gate, lang = flow["ticket"], self._parts.gate(), flow["lang"]
         self._parts.escalation.log(work, number, turn.person.key, "worse", turn.text)
         self._parts.escalation.page(work, number, self._summary(turn.person, flow["kind"], "worse"))
-        blocks: list[Block] = [Text(gate.text("called", lang, turn.values)), Text(gate.text("phone", lang, turn.values))]
+        blocks: list[Block] = [
+            Text(gate.text("called", lang, turn.values)),
+            Text(gate.text("phone", lang, turn.values)),
+        ]
         question = gate.worse(lang)
         blocks += [_choices(question, number)] if question else []
         return Card("", tuple(blocks), "emergency", lang=lang)

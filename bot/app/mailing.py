@@ -51,4 +51,3 @@ class Mailroom:
         )  # fmt: skip
         partners = tuple(Brand(domain.split(".")[0], (domain,), (domain,)) for domain in org.partner_domains)
         return replace(context, partners=partners)
-
