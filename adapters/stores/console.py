@@ -50,7 +50,8 @@ class SqlConsoleStore:
         return self._db.query(sql, limit=limit, **({"state": state} if state else {}))
 
     def mail_of_ticket(self, number: str) -> Row | None:
-        sql = f"SELECT {_MAIL}, {_REPORTERS} FROM mail WHERE ticket = :number ORDER BY created_at LIMIT 1"  # noqa: S608
+        """With `facts`: what the desk may see of it, as JSON text."""
+        sql = f"SELECT {_MAIL}, facts, {_REPORTERS} FROM mail WHERE ticket = :number ORDER BY created_at LIMIT 1"  # noqa: S608
         return _first(self._db.query(sql, number=number))
 
     def mail_counts(self) -> dict[str, int]:

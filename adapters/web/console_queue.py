@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,10 +56,11 @@ class Told:
 
 @dataclass(frozen=True)
 class Mail:
-    """The reported mail of a ticket."""
+    """The reported mail of a ticket. `facts` is what was read of it, already defanged; empty until it was."""
 
     row: Mapping[str, Any]
     verdict: Verdict | None
+    facts: Mapping[str, Any]
 
 
 class QueuePages:
@@ -191,7 +193,9 @@ class QueuePages:
 
     def _mail(self, ticket: Ticket) -> Mail | None:
         row = self._services.console.mail_of_ticket(ticket.number) if ticket.kind == "report" else None
-        return Mail(row, verdict_from(row["verdict"]) if row["verdict"] else None) if row else None
+        if row is None:
+            return None
+        return Mail(row, verdict_from(row["verdict"]) if row["verdict"] else None, json.loads(row["facts"] or "{}"))
 
     def _log_opening(self, look: Look, number: str) -> None:
         """Who opened which person's ticket goes into the audit log, once a session."""

@@ -78,13 +78,8 @@ class SilentPager:
 
 
 def sample_words() -> Words:
-    """Every copy file that is there: the merged one, and drafts beside it."""
-    folder = files("knowledge") / "copy"
-    texts: dict[str, str] = {}
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):
-        if item.name == "en.yaml" or item.name.endswith(".en.txt"):
-            texts.update(yaml.safe_load(item.read_text("utf-8")))
-    return Words({"en": texts})
+    """The English words that ship."""
+    return Words({"en": yaml.safe_load((files("knowledge") / "copy" / "en.yaml").read_text("utf-8"))})
 
 
 def sample_organisation() -> Organisation:
@@ -344,9 +339,15 @@ def _mail(fixture: Fixture, who: str, ticket: str) -> None:
         store.add_mail(tx, {"sha256": sha, "name": "Your mailbox is full.eml", "size": 4096, "body": b"x", "at": at})
         store.bind_ticket(tx, sha, ticket)
         store.add_submission(tx, {"id": uuid.uuid4().hex, "sha256": sha, "person": person.key, "place": "", "at": at})
-        store.decide(tx, sha, verdict.kind, "secdesk", verdict_text(verdict), json.dumps({}), at)
+        store.decide(tx, sha, verdict.kind, "secdesk", verdict_text(verdict), json.dumps(FACTS), at)
 
 
+FACTS = {
+    "from": "IT Service <it@nοrthwind-help[.]example>", "reply_to": ["box@other[.]example"], "subject": "Your mailbox is full",
+    "links": [{"shown": "northwind.example", "goes_to": "hxxps://nοrthwind-login[.]example/a", "kind": "a"}],
+    "attachments": [{"name": "invoice‹U+202E›fdp.exe", "type": "program", "size": 70_000, "traits": ["disguised"]}],
+    "text": "Act within the hour <script>alert(1)</script>", "forwarded_by": "",
+}  # fmt: skip
 _LONG = "A very long subject line that goes on and on, because somebody pasted half of their mail into it"
 _TICKETS: Iterable[tuple[str, str, Severity, str, str, float]] = (
     ("dana.reyes", "emergency", "S3", "Typed a password into a false page", "i typed my password on a page", 1_200),

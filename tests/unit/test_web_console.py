@@ -265,6 +265,12 @@ def test_full_pages_show_what_they_are_for(fixture: Fixture, sam: Any) -> None:
         "mail": ["Likely phishing", "Your mailbox is full.eml", "SEC-103"],
         "mail?state=checking": ["No mail here"],
         "tickets/SEC-103": ["Signs seen", "act within the hour", "Could not be checked: attachments."],
+        "tickets/SEC-103?view=person": [
+            "box@other[.]example",
+            "shows “northwind.example”, goes to hxxps://nοrthwind-login[.]example/a",
+            "invoice‹U+202E›fdp.exe (program, 70.0 kB): disguised",
+            "Act within the hour &lt;script&gt;",
+        ],
         "knowledge": ["knowledge/answers/public-wifi.yaml:12:3", "check its spelling", "last good version in use",
                       "Overdue", "the review was due on 2026-11-01"],
         "nudges": ["Ruth Adeyemi", "A sign-in prompt you did not start", "First lesson of the year"],
