@@ -21,6 +21,7 @@ from bot.errors import ContentError, Fault
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
+_SAFE_DEPTH = 500
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS = {
     f"tag:yaml.org,2002:{name}"
@@ -28,8 +29,8 @@ _TAGS = {
 }
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\Z")  # longer ones are numbers of something, not amounts: text
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,2})?\Z")
 
 PathTuple = tuple[str | int, ...]
 Marks = dict[PathTuple, tuple[int, int]]
@@ -87,6 +88,9 @@ def parse(file: str, data: bytes, faults: Faults) -> Document | None:
         faults.add(file, (line, 1), "this line is not UTF-8 text", "save the file as UTF-8")
         return None
     try:
+        if place := _too_deep(text):
+            faults.add(file, place, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
+            return None
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -115,6 +119,25 @@ def parse(file: str, data: bytes, faults: Faults) -> Document | None:
     return Document(file, value, marks) if len(faults.found) == before else None
 
 
+def _too_deep(text: str) -> tuple[int, int] | None:
+    """Where a text nests so deep that composing it would overflow the C stack, which ends the process (5,000 levels do).
+
+    Brackets and columns bound the depth, so that ordinary files are not read twice; `_Builder` refuses the rest exactly.
+    """
+    if text.count("[") + text.count("{") < _SAFE_DEPTH and max(map(len, text.splitlines()), default=0) < _SAFE_DEPTH:
+        return None
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                mark = event.start_mark
+                return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
+
+
 def read(model: type[M], document: Document, faults: Faults) -> M | None:
     """A document as a model, or None with one fault for each thing that is wrong."""
     try:
@@ -132,11 +155,12 @@ class _Builder:
     def __init__(self, file: str, faults: Faults, marks: Marks) -> None:
         self._file, self._faults, self._marks, self._seen = file, faults, marks, set[int]()
 
-    def build(self, node: Any, path: PathTuple) -> Any:
+    def build(self, node: Any, path: PathTuple, key: tuple[int, int] | None = None) -> Any:
+        """`key` is where the value's key stands: an alias has no place of its own."""
         place = (node.start_mark.line + 1, node.start_mark.column + 1)
         self._marks[path] = place
         if id(node) in self._seen:
-            return self._refuse(place, "this is an alias (*name)", "write the value out")
+            return self._refuse(key or place, "this is an alias (*name)", "write the value out")
         self._seen.add(id(node))
         if node.tag not in _TAGS and node.tag != "!":
             return self._refuse(place, f"the tag {node.tag} is not allowed", "remove it")
@@ -158,7 +182,7 @@ class _Builder:
             if key.value in result:
                 self._refuse(place, f'the key "{key.value}" stands here twice', "keep one of them")
                 continue
-            result[key.value] = self.build(child, (*path, key.value))
+            result[key.value] = self.build(child, (*path, key.value), place)
             self._marks[(*path, key.value)] = place
         return result
 

@@ -24,7 +24,7 @@ MAX_ATTEMPTS = 20
 
 
 class DeliveryStore(Protocol):
-    """SQL of deliveries."""
+    """SQL of deliveries. `again` in a claimed row: somebody had it before and never said what became of it."""
 
     def claim_delivery(self, delivery: str, at: float, lease: float) -> Row | None: ...
 
@@ -54,8 +54,15 @@ class Bridge(Protocol):
 class Deliverer:
     """Sends one stored delivery through its channel."""
 
-    def __init__(self, store: DeliveryStore, channels: Mapping[str, Channel], clock: Clock, bridge: Bridge) -> None:
-        self._store, self._channels, self._clock, self._bridge = store, channels, clock, bridge
+    def __init__(
+        self,
+        store: DeliveryStore,
+        channels: Mapping[str, Channel],
+        clock: Clock,
+        bridge: Bridge,
+        count: Callable[[str], None] = lambda _what: None,
+    ) -> None:
+        self._store, self._channels, self._clock, self._bridge, self._count = store, channels, clock, bridge, count
 
     def send(self, delivery: str) -> bool:
         """Send it if it still has to be sent; True when it is on the platform. Raises `RetryLater` to come again."""
@@ -65,16 +72,21 @@ class Deliverer:
         channel = self._channels.get(row["channel"])
         if channel is None:
             return self._give_up(delivery, "failed", f"channel {row['channel']} is not switched on")
+        if row["again"]:
+            log.warning("sent again: nobody knows whether the platform has it", extra={"delivery": delivery})
+            self._count("sent_again")
         try:
             sending = channel.send(place_from(row["place"]), load(row["card"]), row["key"])
             ref: SentRef = self._bridge(sending, LEASE / 2)
         except Unreachable as error:
             return self._give_up(delivery, "unreachable", str(error))
-        except (ChannelError, TimeoutError, OSError) as error:
+        except Exception as error:
             if row["attempts"] >= MAX_ATTEMPTS:
-                return self._give_up(delivery, "failed", str(error) or type(error).__name__)
-            seconds = error.seconds if isinstance(error, RetryLater) else min(2.0 ** row["attempts"], 300.0)
+                return self._give_up(delivery, "failed", type(error).__name__)
             self._store.settle_delivery(delivery, "queued", self._clock.now(), error=type(error).__name__)
+            if not isinstance(error, ChannelError | TimeoutError | OSError):
+                raise  # a fault of ours: the engine counts it
+            seconds = error.seconds if isinstance(error, RetryLater) else min(2.0 ** row["attempts"], 300.0)
             raise RetryLater("the channel did not take it", seconds) from error
         self._store.settle_delivery(delivery, "sent", self._clock.now(), ref=f"{ref.conversation}/{ref.id}")
         return True

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from threading import Lock
 from typing import Any, Protocol
 
 from bot import cards
 from bot.cards import Card, Text
 from bot.errors import Conflict, NotFound, Refused, StoreUnavailable
-from bot.model import Action, Message, Reply
+from bot.model import Action, Message, Place, Reply
 from bot.organisation import Organisation
 from bot.people import Identities
 from bot.ports import Clock, Db
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 MAX_TEXT = 4_000
 PER_MINUTE = 40  # messages one person may send before being asked to wait; emergencies are exempt
 DIALOGUE_SECONDS = 24 * 3600.0
+_IDS = re.compile(r"[\w.-]+(:[\w.-]*)+|")  # values of our own buttons that are parts with colons between
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 class Emergencies(Protocol):
@@ -35,7 +39,7 @@ class Emergencies(Protocol):
     prefix: str
 
     def fires(self, message: Message) -> bool:
-        """Somebody is in trouble now (pure, a few milliseconds)."""
+        """Somebody is in trouble now, by what they wrote or pressed (pure, a few milliseconds)."""
         ...
 
     def respond(self, turn: Turn) -> Effect | None: ...
@@ -77,6 +81,8 @@ class Parts:
     responders: Sequence[Responder]  # in the order in which they are asked
     listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
     committed: Callable[[], None] = lambda: None  # wakes the sweeper
+    inside: Callable[[Place], bool] = lambda _place: False  # where the desk talks about tickets: no gate, no answers
+    room: Responder | None = None  # who takes what is written there
     count: Callable[[str], None] = lambda _outcome: None
 
 
@@ -88,70 +94,97 @@ class Desk:
         self._pace = Pace(PER_MINUTE)
         self._by_prefix = {responder.prefix: responder for responder in parts.responders}
         self._by_prefix[parts.emergencies.prefix] = parts.emergencies
+        if parts.room:
+            self._by_prefix[parts.room.prefix] = parts.room
 
     def urgent(self, message: Message) -> bool:
         """Whether the message belongs on the emergency executor."""
         action = message.action.id if message.action else ""
+        if not action and self._inside(message.place):
+            return False
         return action.startswith(self._parts.emergencies.prefix) or self._parts.emergencies.fires(message)
 
     def handle(self, message: Message) -> Reply:
         """One message in, one reply out, always: if nothing can be stored the reply says so and names a phone number."""
-        urgent = self.urgent(message)
-        values = self._parts.organisation().values(message.person.entity)
-        if not urgent and not self._pace.allows(message.person.id, time.monotonic()):
-            return Reply(self._plain(message, "desk.too_fast", values), message.place)
         try:
-            return self._handle(message, values)
+            if not self.urgent(message) and not self._pace.allows(message.person.id, time.monotonic()):
+                too_fast = Reply(self._plain(message, "desk.too_fast"), message.place)
+                return self._earlier(message.key) or too_fast
+            return self.replay(message)
         except StoreUnavailable as error:
             log.error("message not stored: %s", error)
-            if urgent:
-                return Reply(self._parts.emergencies.without_store(message, values), message.place)
-            return Reply(self._plain(message, "desk.store_down", values), message.place)
+            return self._unstored(message, "desk.store_down")
         except Exception:
             log.exception("message could not be handled", extra={"event": message.key})
-            if urgent:
-                return Reply(self._parts.emergencies.without_store(message, values), message.place)
-            return Reply(self._plain(message, "desk.broken", values), message.place)
+            return self._unstored(message, "desk.broken")
 
-    def _handle(self, message: Message, values: Mapping[str, str]) -> Reply:
-        if row := self._parts.store.earlier_reply(message.key):
-            return Reply(cards.load(row["card"]), place_from(row["place"]), row["id"], repeated=True)
+    def replay(self, message: Message) -> Reply:
+        """As `handle`, for a message that nobody waits with: raises what goes wrong instead of calling for help again."""
+        if earlier := self._earlier(message.key):
+            return earlier
+        values = self._parts.organisation().values(message.person.entity)
         turn = self._turn(message, values)
-        effect = self._route(turn)
         try:
-            return self._commit(turn, effect)
+            return self._commit(turn, self._route(turn))
         except (Refused, Conflict) as refused:
             card = Card("", (Text(str(refused)),), lang=turn.lang)
             return self._commit(turn, lambda _work: card)
         except NotFound:
-            card = self._plain(message, "desk.not_found", values)
+            card = self._plain(message, "desk.not_found")
             return self._commit(turn, lambda _work: card)
 
+    def _earlier(self, key: str) -> Reply | None:
+        """The reply to an event that has been handled."""
+        row = self._parts.store.earlier_reply(key)
+        return Reply(cards.load(row["card"]), place_from(row["place"]), row["id"], repeated=True) if row else None
+
+    def _unstored(self, message: Message, key: str) -> Reply:
+        """The reply when nothing could be stored. Whoever is in trouble gets help all the same."""
+        try:
+            if self._parts.emergencies.fires(message):
+                values = self._parts.organisation().values(message.person.entity)
+                return Reply(self._parts.emergencies.without_store(message, values), message.place)
+        except Exception:
+            log.exception("the emergency door failed", extra={"event": message.key})
+        return Reply(self._plain(message, key), message.place)
+
     def _turn(self, message: Message, values: Mapping[str, str]) -> Turn:
-        person = self._ensure(message)
-        redacted = self._parts.redact(message.text[:MAX_TEXT])
-        action, removed = message.action, set(redacted.removed)
-        if action and action.form:
-            form = {name: self._parts.redact(value[:MAX_TEXT]) for name, value in action.form.items()}
-            removed.update(kind for item in form.values() for kind in item.removed)
-            action = replace(action, form={name: item.text for name, item in form.items()})
-        where = place_key(message.place)
-        row = self._parts.store.dialogue(person.key, where)
-        dialogue = Dialogue(row["kind"], json.loads(row["state"]), row["updated_at"]) if row else None
-        if dialogue and message.at - dialogue.updated_at > DIALOGUE_SECONDS:
-            dialogue = None
-        text = redacted.text.strip()
-        if (
-            action is None
-            and not message.files
-            and (typed := pressed(text, self._parts.store.last_card(person.key, where)))
-        ):
-            action, text = typed, ""
+        person, at = self._ensure(message), message.at or self._parts.clock.now()
+        clean, removed = self._without_secrets(message)
+        where, text, action = place_key(message.place), clean.text.strip(), clean.action
+        if action is None and not clean.files:
+            action = pressed(text, self._parts.store.last_card(person.key, where))
+            text = "" if action else text
         return Turn(
-            key=message.key, person=person, place=message.place, text=text, lang=person.language,
-            at=message.at or self._parts.clock.now(), values=values, action=action, files=message.files,
-            removed=tuple(sorted(removed)), dialogue=dialogue,
+            key=message.key, person=person, place=message.place, text=text, lang=person.language, at=at, values=values,
+            action=action, files=clean.files, removed=removed, dialogue=self._dialogue(person.key, where, at),
         )  # fmt: skip
+
+    def _dialogue(self, person: str, where: str, at: float) -> Dialogue | None:
+        row = self._parts.store.dialogue(person, where)
+        if row is None or at - row["updated_at"] > DIALOGUE_SECONDS:
+            return None
+        return Dialogue(row["kind"], json.loads(row["state"]), row["updated_at"])
+
+    def _without_secrets(self, message: Message) -> tuple[Message, tuple[str, ...]]:
+        """The message with secrets taken out of everything that is stored, and the kinds of what was in it.
+
+        More is read than is kept, so that the cut at `MAX_TEXT` never leaves half a secret that nothing recognises.
+        """
+        removed: set[str] = set()
+
+        def clean(text: str) -> str:
+            found = self._parts.redact(text[: 10 * MAX_TEXT])
+            removed.update(found.removed)
+            return found.text[:MAX_TEXT]
+
+        action = message.action
+        if action:
+            value = action.value if _IDS.fullmatch(action.value) else clean(action.value)
+            action = replace(action, value=value, form={name: clean(text) for name, text in action.form.items()})
+        files = tuple(replace(file, name=_ending_kept(file.name, clean(file.name))) for file in message.files)
+        text = clean(message.text)
+        return replace(message, text=text, action=action, files=files), tuple(sorted(removed))
 
     def _ensure(self, message: Message) -> Any:
         """The person with their pseudonym; whoever is new is met in a transaction of its own."""
@@ -169,8 +202,9 @@ class Desk:
         if turn.action:
             responder = self._by_prefix.get(turn.action.id.partition(".")[0])
             effect = responder.respond(turn) if responder else None
-            stale = self._parts.organisation().words.say(turn.lang, "desk.stale")
-            return effect or (lambda _work: Card("", (Text(stale),), lang=turn.lang))
+            return effect or (lambda _work: self._stale(turn))
+        if self._parts.room and self._inside(turn.place):
+            return self._parts.room.respond(turn)
         urgent = self._parts.emergencies.respond(turn)
         rest = (responder.respond(turn) for responder in self._parts.responders)
         if urgent and turn.files:  # "I clicked this" with the mail attached: help first, and take the report too
@@ -178,9 +212,15 @@ class Desk:
             return _all(turn, [urgent, report]) if report else urgent
         if urgent:
             return urgent
-        if turn.removed and not _rest_of(turn.text):
+        if turn.removed and not turn.files and not _rest_of(turn.text):
             return None
         return next((effect for effect in rest if effect), None)
+
+    def _inside(self, place: Place) -> bool:
+        try:
+            return not place.private and self._parts.inside(place)
+        except StoreUnavailable:  # an emergency must not wait for an answer to this
+            return False
 
     def _secret(self, turn: Turn) -> Effect | None:
         if not turn.removed:
@@ -192,10 +232,8 @@ class Desk:
         parts = self._parts
         with parts.db.tx() as tx:
             if not parts.store.first_time(tx, turn.key, turn.at):
-                row = parts.store.earlier_reply(turn.key)
-                if row is None:  # the other delivery of this event has not committed its reply where we can see it yet
-                    raise StoreUnavailable("the same event is being handled")
-                return Reply(cards.load(row["card"]), place_from(row["place"]), row["id"], repeated=True)
+                # without a reply: it went when its person was forgotten
+                return self._earlier(turn.key) or Reply(self._stale(turn), turn.place, repeated=True)
             work = Work(tx, turn.at, parts.store, parts.auditor, parts.listeners)
             said = turn.text if not turn.action else _pressed_words(turn)
             if said or turn.files:
@@ -207,10 +245,14 @@ class Desk:
         parts.count(card.tone)
         return Reply(card, turn.place, delivery)
 
-    def _plain(self, message: Message, key: str, values: Mapping[str, str]) -> Card:
-        words = self._parts.organisation().words
-        text = words.say(message.person.language, key, helpdesk_phone=values.get("helpdesk_phone", ""))
+    def _plain(self, message: Message, key: str) -> Card:
+        org = self._parts.organisation()
+        phone = org.values(message.person.entity).get("helpdesk_phone", "")
+        text = org.words.say(message.person.language, key, helpdesk_phone=phone)
         return Card("", (Text(text),), "warning", lang=message.person.language)
+
+    def _stale(self, turn: Turn) -> Card:
+        return Card("", (Text(self._parts.organisation().words.say(turn.lang, "desk.stale")),), lang=turn.lang)
 
 
 def pressed(text: str, last: str) -> Action | None:
@@ -256,6 +298,12 @@ def _all(turn: Turn, effects: Sequence[Effect]) -> Effect:
         return first
 
     return run
+
+
+def _ending_kept(name: str, clean: str) -> str:
+    """A file name without its secret still says what kind of file it is."""
+    ending = PurePath(name).suffix
+    return clean if clean.endswith(ending) or not _ENDING.fullmatch(ending) else clean + ending
 
 
 def _rest_of(text: str) -> bool:

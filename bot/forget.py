@@ -7,8 +7,8 @@ the person has the name taken out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.errors import NotFound
@@ -43,25 +43,32 @@ def forget(
     directory: Directory,
     auditor: Auditor,
     clock: Clock,
-    conversation: str,
+    conversation: Callable[[Person], str],
 ) -> Forgotten:
-    """Forget one person; `conversation` is theirs in the local web chat.
+    """Forget one person; `conversation` names theirs in the local web chat.
 
     Raises `NotFound` if nobody of that id or address is known here.
     """
-    person = identities.find(who) or _stranger(who)
+    listed = identities.find(who)
+    person = listed or _stranger(who)
     key = person.key or identities.known_key(person)
-    if not key and directory.find(who) is None:
+    if not key and listed is None:
         raise NotFound(who)
     counts: Mapping[str, int] = {}
     if key:
-        person = Person(person.id, person.name, person.email, key=key)
-        names = [name for name in (person.id, person.email, person.name) if len(name) > 2]
+        person = replace(person, key=key)
+        names = _names(person, identities.as_met(key))
         with db.tx() as tx:
-            counts = store.forget(tx, key, names, conversation)
+            counts = store.forget(tx, key, names, conversation(person))
             identities.drop(tx, person)
             auditor.append(tx, clock.now(), "secdesk", "person.forget", key, {})
     return Forgotten(counts, directory.forget(who))
+
+
+def _names(*people: Person | None) -> list[str]:
+    """What may name somebody in free text, the longest first: an address may hold the id."""
+    names = {name for person in people if person for name in (person.id, person.email, person.name)}
+    return sorted((name for name in names if len(name) > 2), key=len, reverse=True)
 
 
 def _stranger(who: str) -> Person:

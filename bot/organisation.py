@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import Field, StringConstraints
 
@@ -99,9 +100,8 @@ class Organisation:
         """The values that hold for a person of this legal entity ("" or unknown: the group's)."""
         merged = {name: value for name, value in self.file.values.items() if value}
         if found := self.file.entities.get(entity):
-            if country := self.file.countries.get(found.country):
-                merged.update(country.values)
-            merged.update(found.values)
+            country = self.file.countries.get(found.country, Country())
+            merged |= {name: value for scope in (country, found) for name, value in scope.values.items() if value}
         return {**merged, "organisation": self.file.name}
 
     def unset(self) -> list[str]:
@@ -155,23 +155,38 @@ def load_organisation(shelf: Shelf, faults: Faults) -> Organisation | None:
 
 
 def load_words(shelf: Shelf, faults: Faults) -> Words:
-    """Every `copy/<lang>.yaml`. A language that lacks a key falls back to English for that key."""
+    """Every `copy/<lang>.yaml`. A language that lacks a key falls back to English for that key.
+
+    An overlay's texts are laid over ours one by one: its file need hold only those that differ.
+    """
     languages: dict[str, dict[str, str]] = {}
-    for label, data, _ in shelf.folder("copy"):
-        document = parse(label, data, faults)
-        if document is None:
-            continue
-        if not isinstance(document.value, dict):
-            faults.add(label, (1, 1), "this is not a list of texts", 'write key: "text"')
-            continue
-        texts = {}
-        for key, text in document.value.items():
-            if not isinstance(text, str):
-                faults.add(label, document.place(key), f'"{key}" is not text', "put it in quotes")
-            else:
-                texts[key] = text
-        languages[label.rsplit("/", 1)[-1].removesuffix(".yaml")] = texts
+    for label, data, _ in Shelf(shelf.packaged).folder("copy"):
+        languages[_language(label)] = _texts(label, data, None, faults)
+    known = languages.get(Words().default, {})
+    for label, data, own in shelf.folder("copy"):
+        if own:
+            languages.setdefault(_language(label), {}).update(_texts(label, data, known, faults))
     return Words(languages)
+
+
+def _language(label: str) -> str:
+    return re.split(r"[\\/]", label)[-1].removesuffix(".yaml")
+
+
+def _texts(label: str, data: bytes, known: Mapping[str, str] | None, faults: Faults) -> dict[str, str]:
+    """The texts of one file; `known` are the keys there may be."""
+    document = parse(label, data, faults)
+    if document is None:
+        return {}
+    if not isinstance(document.value, dict):
+        faults.add(label, (1, 1), "this is not a list of texts", 'write key: "text"')
+        return {}
+    for key, text in document.value.items():
+        if not isinstance(text, str):
+            faults.add(label, document.place(key), f'"{key}" is not text', "put it in quotes")
+        elif known is not None and key not in known:
+            faults.add(label, document.place(key), f'"{key}" is not a text that is used', "check its spelling")
+    return {key: text for key, text in document.value.items() if isinstance(text, str)}
 
 
 def _one(shelf: Shelf, name: str, model: type[M], faults: Faults) -> tuple[M, Document] | None:
@@ -200,6 +215,9 @@ def _check_values(org: OrgFile, document: Document, known: Mapping[str, ValueInf
             faults.add(
                 document.file, place, f'the value "{name}" ({info.what}) is not set', "set it: people depend on it"
             )
+    if org.timezone not in available_timezones():
+        place = document.place("timezone")
+        faults.add(document.file, place, f'"{org.timezone}" is not a time zone', "write one like Europe/Berlin")
     for key, entity in org.entities.items():
         if entity.country and entity.country not in org.countries:
             place = document.place("entities", key, "country")

@@ -9,7 +9,6 @@ import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from threading import Lock
 from typing import Protocol
 
 from bot.model import Person
@@ -25,6 +24,10 @@ class IdentityStore(Protocol):
 
     def by_pseudonym(self, pseudonym: str) -> Row | None: ...
 
+    def pseudonyms(self) -> dict[str, str]:
+        """Every pseudonym by its digest."""
+        ...
+
     def add(self, tx: Tx, pseudonym: str, digest: str, sealed: bytes, at: float) -> str:
         """Insert, or keep the row that is there; the pseudonym that holds."""
         ...
@@ -33,21 +36,18 @@ class IdentityStore(Protocol):
 
 
 class Identities:
-    """Maps people to pseudonyms and back. The plain map lives in memory only while the process does."""
+    """Maps people to pseudonyms and back.
+
+    Nothing of the map is kept in memory: another process may forget somebody, and a pseudonym of theirs must not be used again.
+    """
 
     def __init__(self, db: Db, store: IdentityStore, vault: Vault, directory: Directory) -> None:
         self._db, self._store, self._vault, self._directory = db, store, vault, directory
-        self._keys: dict[str, str] = {}
-        self._lock = Lock()
 
     def known_key(self, person: Person) -> str:
         """The pseudonym, "" if this person has never been met. Reads outside any transaction."""
-        digest = self._digest(person.id)
-        with self._lock:
-            if digest in self._keys:
-                return self._keys[digest]
-        row = self._store.by_digest(digest)
-        return self._remember(digest, row["pseudonym"]) if row else ""
+        row = self._store.by_digest(self._digest(person.id))
+        return str(row["pseudonym"]) if row else ""
 
     def meet(self, tx: Tx, person: Person, at: float) -> Person:
         """The person with their pseudonym, made now if need be (inside the caller's transaction)."""
@@ -60,14 +60,18 @@ class Identities:
 
     def who(self, key: str) -> Person | None:
         """The person behind a pseudonym: fresh from the directory, else as sealed when met; None when forgotten."""
+        met = self.as_met(key)
+        if met is None:
+            return None
+        return replace(self._directory.find(met.id) or met, key=key)
+
+    def as_met(self, key: str) -> Person | None:
+        """The person behind a pseudonym as they were when met: names change, and old records hold the old one."""
         row = self._store.by_pseudonym(key) if key else None
         if row is None:
             return None
         sealed = json.loads(self._vault.unseal(_PURPOSE, bytes(row["sealed"])))
-        person = self._directory.find(sealed["id"])
-        if person is None:
-            person = Person(sealed["id"], sealed["name"], sealed["email"], language=sealed["language"], known=False)
-        return replace(person, key=key)
+        return Person(sealed["id"], sealed["name"], sealed["email"], language=sealed["language"], known=False, key=key)
 
     def name(self, key: str) -> str:
         """A name to show, or the pseudonym of somebody forgotten."""
@@ -76,7 +80,8 @@ class Identities:
 
     def people(self) -> Iterable[Person]:
         """Everybody in the directory, with their pseudonym where they have one."""
-        return (replace(person, key=self.known_key(person)) for person in self._directory.people())
+        keys = self._store.pseudonyms()
+        return [replace(person, key=keys.get(self._digest(person.id), "")) for person in self._directory.people()]
 
     def meet_all(self, people: Iterable[Person], at: float) -> list[Person]:
         """Give everybody who has none yet a pseudonym, in one transaction."""
@@ -91,13 +96,6 @@ class Identities:
     def drop(self, tx: Tx, person: Person) -> None:
         """Take the way back from the pseudonym to the person out for good."""
         self._store.remove(tx, person.key)
-        with self._lock:
-            self._keys.pop(self._digest(person.id), None)
 
     def _digest(self, person_id: str) -> str:
         return self._vault.digest(_PURPOSE, person_id.encode())
-
-    def _remember(self, digest: str, key: str) -> str:
-        with self._lock:
-            self._keys[digest] = key
-        return key

@@ -26,40 +26,47 @@ class Watched(Generic[T]):
         self.name = name
         self.faults: tuple[Fault, ...] = ()
         self._load, self._stamp = load, stamp
-        self._seen = stamp()
         self._lock = threading.Lock()
         try:
+            self._seen = stamp()
             self.current = load()
-        except ContentError as error:
+        except (ContentError, OSError) as error:
             if spare is None:
-                raise
-            self.faults = error.faults
+                raise error if isinstance(error, ContentError) else ContentError(self._faults_of(error)) from error
+            self.faults = self._faults_of(error)
             self.current = spare()
             log.error(
-                "content has faults; started with what ships", extra={"content": name, "faults": len(error.faults)}
+                "content has faults; started with what ships", extra={"content": name, "faults": len(self.faults)}
             )
 
     def poll(self) -> bool:
         """Load again if the files changed; True when a new version is live."""
         with self._lock:
-            stamp = self._stamp()
-            if stamp == self._seen:
-                return False
-            self._seen = stamp
             try:
+                stamp = self._stamp()
+                if stamp == self._seen:
+                    return False
+                self._seen = stamp
                 self.current, self.faults = self._load(), ()
-            except ContentError as error:
-                self.faults = error.faults
+            except Exception as error:  # whatever an edit does, what is in use stays
+                self.faults = self._faults_of(error)
+                if isinstance(error, OSError):
+                    self._seen = None  # it may be there again in a moment
                 log.error(
-                    "edit not taken: content has faults", extra={"content": self.name, "faults": len(error.faults)}
+                    "edit not taken: content has faults", extra={"content": self.name, "faults": len(self.faults)}
                 )
-                return False
-            except OSError as error:
-                log.error("edit not taken: %s", error.strerror, extra={"content": self.name})
-                self._seen = None
                 return False
             log.info("content reloaded", extra={"content": self.name})
             return True
+
+    def _faults_of(self, error: Exception) -> tuple[Fault, ...]:
+        if isinstance(error, ContentError):
+            return error.faults
+        if isinstance(error, OSError):
+            what, mend = f"the file cannot be read ({error.strerror})", "check that it is there and may be read"
+            return (Fault(str(error.filename or self.name), 0, 0, what, mend),)
+        log.exception("content could not be loaded", extra={"content": self.name})
+        return (Fault(self.name, 0, 0, f"this cannot be loaded ({type(error).__name__})", "undo the last edit"),)
 
 
 class Poller:

@@ -7,12 +7,13 @@ table is made from it). Environment wins over the file. A secret may also be giv
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from bot.errors import ConfigError
 
@@ -170,6 +171,7 @@ def load_settings(folder: Path | None = None, env: Mapping[str, str] | None = No
     values.update(_from_env(env))
     for name in ("data", "knowledge"):
         values[name] = (folder / str(values[name])).resolve()
+    values["ticket_prefix"] = values["ticket_prefix"].upper()  # as people type a number, so that it is found
     known = {setting.env for setting in SETTINGS} | {"SECDESK_FOLDER"}
     known |= {setting.env + "_FILE" for setting in SETTINGS if setting.secret}
     unknown = tuple(sorted(name for name in env if name.startswith("SECDESK_") and name not in known))
@@ -180,9 +182,11 @@ def load_settings(folder: Path | None = None, env: Mapping[str, str] | None = No
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        raw = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read that file ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: this is not valid TOML ({error}); correct it there") from error
     values: dict[str, Any] = {}
@@ -194,7 +198,7 @@ def _from_file(path: Path) -> dict[str, Any]:
             if setting is None:
                 known = ", ".join(sorted(_BY_KEY))
                 raise ConfigError(f'{path}: "{section}.{name}" is not a setting; the settings are {known}')
-            if setting.secret and urlsplit(str(value)).password:
+            if setting.secret and _holds_password(str(value)):
                 raise ConfigError(
                     f"{path}: {section}.{name} holds a password; set {setting.env} or {setting.env}_FILE instead"
                 )
@@ -210,29 +214,47 @@ def _from_env(env: Mapping[str, str]) -> dict[str, Any]:
         elif setting.secret and (path := env.get(setting.env + "_FILE")):
             try:
                 values[setting.name] = Path(path).read_text("utf-8").strip()
-            except OSError as error:
-                raise ConfigError(f"{setting.env}_FILE: cannot read that file ({error.strerror})") from error
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise ConfigError(f"{setting.env}_FILE: cannot read that file ({why})") from None
     return values
 
 
 def _typed(setting: Setting, value: Any, where: str) -> Any:
+    name, shown = setting.key or setting.env, "that" if setting.secret else repr(value)
+    if isinstance(setting.default, tuple):
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            raise ConfigError(f"{where}: {name} must be a list, not {shown}")
+        return tuple(part.strip() for part in parts if part.strip())
+    if isinstance(setting.default, int):
+        if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,9}\s*", value):
+            return int(value)
+        if type(value) is not int:
+            raise ConfigError(f"{where}: {name} must be a whole number, not {shown}")
+        return value
+    if not isinstance(value, str):
+        raise ConfigError(f"{where}: {name} must be text in quotes, not {shown}")
+    return value.strip()
+
+
+def _holds_password(url: str) -> bool:
     try:
-        if isinstance(setting.default, tuple):
-            parts = value.split(",") if isinstance(value, str) else value
-            return tuple(str(part).strip() for part in parts if str(part).strip())
-        return int(value) if isinstance(setting.default, int) else str(value).strip()
-    except (TypeError, ValueError) as error:
-        kind = "a whole number" if isinstance(setting.default, int) else "a list"
-        raise ConfigError(f"{where}: {setting.key or setting.env} must be {kind}, not {value!r}") from error
+        parts = urlsplit(url)
+    except ValueError:  # said to be no URL later on
+        return False
+    return bool(parts.password) or "password" in parse_qs(parts.query)
 
 
 def _check(settings: Settings) -> None:
     if not 0 <= settings.port <= 65535:
         raise ConfigError(f"server.port: {settings.port} is not a port; use 1 to 65535")
-    if settings.database and not settings.database.startswith(("postgresql://", "postgres://", "sqlite:")):
-        raise ConfigError("storage.database: use postgresql://…, sqlite:path, or leave it empty")
-    if not settings.ticket_prefix.isalpha():
-        raise ConfigError("desk.ticket_prefix: use letters only, for example SEC")
+    if settings.workers < 1:
+        raise ConfigError("server.workers: use at least 1")
+    if settings.database and not settings.database.startswith(("postgresql://", "postgres://", "sqlite:///")):
+        raise ConfigError("storage.database: use postgresql://…, sqlite:///path, or leave it empty")
+    if not re.fullmatch("[A-Z]{1,10}", settings.ticket_prefix):
+        raise ConfigError("desk.ticket_prefix: use up to ten letters, for example SEC")
     if settings.search not in {"full", "light", "words"}:
         raise ConfigError("answers.search: use full, light or words")
     if settings.log_level not in {"debug", "info", "warning", "error"}:

@@ -6,8 +6,12 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+from bot.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +40,20 @@ class Spool:
                 os.close(folder)
         except OSError as error:
             log.error("emergency could not be spooled: %s", error.strerror)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             return False
         return True
 
     def waiting(self) -> list[Path]:
         return sorted(self._folder.glob("*.spool")) if self._folder.is_dir() else []
 
-    def replay(self, handle: Callable[[dict[str, object]], None]) -> int:
-        """Give each record to `handle` and remove it when that worked; the number replayed. A bad file is set aside."""
+    def replay(self, handle: Callable[[dict[str, Any]], None]) -> int:
+        """Give each record to `handle` and remove it when that worked; the number replayed.
+
+        A file that cannot be read is set aside. A record that `handle` cannot take stays and holds up no other; while the
+        database is away (`StoreUnavailable`) all stay, and that is raised.
+        """
         done = 0
         for path in self.waiting():
             try:
@@ -52,7 +62,13 @@ class Spool:
                 log.exception("spool file cannot be read; set aside")
                 path.rename(path.with_suffix(".bad"))
                 continue
-            handle(record)
+            try:
+                handle(record)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("a spooled emergency could not be replayed; it stays", extra={"file": path.name})
+                continue
             path.unlink()
             done += 1
         return done

@@ -50,12 +50,10 @@ def load_people(
     assert document is not None  # noqa: S101
     zones, seen = available_timezones(), set[str]()
     for i, line in enumerate(file.people):
-        for name in (line.id, line.email):
-            if name and name.casefold() in seen:
-                faults.add(
-                    document.file, document.place("people", i), f'"{name}" stands here twice', "keep one of them"
-                )
-            seen.add(name.casefold())
+        names = {name.casefold(): name for name in (line.id, line.email) if name}  # the id may be the address
+        for name in (names[key] for key in names if key in seen):
+            faults.add(document.file, document.place("people", i), f'"{name}" stands here twice', "keep one of them")
+        seen.update(names)
         for role in line.roles:
             if role not in roles:
                 place = document.place("people", i, "roles")
@@ -108,8 +106,12 @@ class FileDirectory:
 
         yaml = YAML()
         yaml.preserve_quotes = True
+        yaml.width = 4096  # one person a line stays one line
         data = yaml.load(path.read_text("utf-8"))
-        data["people"] = [line for line in data["people"] if line["id"] != person.id]
+        lines = data["people"]
+        for i in reversed(range(len(lines))):
+            if str(lines[i]["id"]).strip() == person.id:
+                del lines[i]
         partial = path.with_suffix(".part")
         with partial.open("w", encoding="utf-8") as file:
             yaml.dump(data, file)

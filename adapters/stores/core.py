@@ -9,7 +9,7 @@ from bot.ports import Db, Row, Tx
 
 
 class SqlCoreStore:
-    """Implements `bot.turn.CoreStore`, `bot.delivery.DeliveryStore` and `bot.outbox.OutboxStore`."""
+    """Implements `bot.turn.CoreStore`, `bot.delivery.DeliveryStore` and `bot.delivery.OutboxStore`."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -81,11 +81,18 @@ class SqlCoreStore:
         return bool(tx.query(sql, **row))
 
     def claim_delivery(self, delivery: str, at: float, lease: float) -> Row | None:
-        """Take a delivery for sending; None if it is sent, given up, or somebody else is at it."""
-        sql = """UPDATE delivery SET state = 'sending', lease_until = :until, attempts = attempts + 1
-                 WHERE id = :id AND (state = 'queued' OR (state = 'sending' AND lease_until < :at)) RETURNING *"""
+        """Take a delivery for sending; None if it is sent, given up, or somebody else is at it.
+
+        `again` in the row: whoever had it before never said what became of it, so the platform may have it already.
+        """
+        take = "UPDATE delivery SET state = 'sending', lease_until = :until, attempts = attempts + 1 WHERE id = :id AND"
         with self._db.tx() as tx:
-            return _first(tx.query(sql, id=delivery, at=at, until=at + lease))
+            fresh = tx.query(f"{take} state = 'queued' RETURNING *", id=delivery, until=at + lease)
+            if fresh:
+                return {**fresh[0], "again": False}
+            sql = f"{take} state = 'sending' AND lease_until < :at RETURNING *"
+            left = tx.query(sql, id=delivery, at=at, until=at + lease)
+            return {**left[0], "again": True} if left else None
 
     def delivery_state(self, delivery: str) -> str:
         row = _first(self._db.query("SELECT state FROM delivery WHERE id = :id", id=delivery))
@@ -170,6 +177,10 @@ class SqlIdentityStore:
             pseudonym=pseudonym, digest=digest, sealed=sealed, at=at,
         )  # fmt: skip
         return str(tx.query("SELECT pseudonym FROM identity WHERE digest = :digest", digest=digest)[0]["pseudonym"])
+
+    def pseudonyms(self) -> dict[str, str]:
+        rows = self._db.query("SELECT digest, pseudonym FROM identity")
+        return {str(row["digest"]): str(row["pseudonym"]) for row in rows}
 
     def remove(self, tx: Tx, pseudonym: str) -> None:
         tx.execute("DELETE FROM identity WHERE pseudonym = :pseudonym", pseudonym=pseudonym)

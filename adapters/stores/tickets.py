@@ -68,7 +68,8 @@ class SqlTicketStore:
 
     def tickets(self, *, state: str, assignee: str, limit: int) -> list[Row]:
         where = _STATES[state] + (" AND assignee = :assignee" if assignee else "")
-        order = "updated_at DESC" if state == "resolved" else "next_due_at, seq"
+        trouble = "CASE WHEN severity = 'S3' AND state <> 'resolved' THEN 0 ELSE 1 END"  # somebody is in it now
+        order = "updated_at DESC" if state == "resolved" else f"{trouble}, next_due_at, seq"
         sql = f"SELECT {_COLUMNS} FROM ticket WHERE {where} ORDER BY {order} LIMIT :limit"  # noqa: S608
         return self._db.query(sql, limit=limit, **({"assignee": assignee} if assignee else {}))
 

@@ -196,6 +196,8 @@ class Answers:
         """A person, with the ticket already filled in."""
         subject = text or self._words.say("en", "ticket.no_subject")
         self._keep(work, turn, subject, Outcome.ESCALATE, "", confidence)
+        if not turn.person.known:
+            return self.person_card(turn.person, turn.at, "")
         join = f"question:{turn.person.key}"
         ref = self._escalation.open(
             work, TicketRequest(turn.person.key, turn.place, "question", subject, subject, "S1", join=join)
@@ -208,10 +210,15 @@ class Answers:
         return self.person_card(turn.person, turn.at, ref.number)
 
     def person_card(self, person: Person, at: float, number: str) -> Card:
-        """That a person has it now; without a number: that a person would get it."""
+        """That a person has it now; without a number: that a person would get it. Outsiders get the phone number."""
         words, lang = self._words, person.language
         values = self._organisation().values(person.entity)
         phone = words.say(lang, "escalate.phone", helpdesk_phone=values.get("helpdesk_phone", ""))
+        if not person.known:
+            report = Button(words.say(lang, "button.report"), "reporting.start")
+            emergency = Button(words.say(lang, "button.emergency"), "emergency.start", "incident")
+            blocks = (Text(words.say(lang, "small.guest")), Text(phone), Buttons((report, emergency)))
+            return Card("", blocks, lang=lang)
         title = words.say(lang, "escalate.title", number=number) if number else words.say(lang, "escalate.would")
         body = words.say(lang, "escalate.body", by=self._promise(person, at))
         leave = Button(words.say(lang, "button.leave_ticket"), "tickets.leave", number)

@@ -23,6 +23,7 @@ from bot.turn import Effect, EmergencyRaised, Escalation, TicketRequest, Turn, W
 log = logging.getLogger(__name__)
 FLOW, CONFIRM = "emergency.flow", "emergency.confirm"
 FLOW_SECONDS = 7200.0
+_TROUBLE = {"start", "yes", "call", "worse", "answer"}  # buttons that only somebody in trouble presses
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class EmergencyDoor:
         self._parts, self._answers = parts, answers
 
     def fires(self, message: Message) -> bool:
+        if message.action:
+            pillar, _, verb = message.action.id.partition(".")
+            return pillar == self.prefix and verb in _TROUBLE
         return bool(message.text) and self._parts.gate().look(message.text).level == "fire"
 
     def respond(self, turn: Turn) -> Effect | None:
@@ -74,14 +78,22 @@ class EmergencyDoor:
         sighting = gate.look(message.text)
         kind = sighting.kind if sighting.level != "none" else self._kind_of(message)
         lang = message.person.language if message.action else self._language(message.person, sighting)
-        self._parts.spool.keep(message.key, _record(message, kind, self._parts.redact(message.text)))
-        called, error = self._parts.call(message.key, self._summary(message.person, kind))
         card = gate.card(kind, lang, values, "")
-        if not called:
-            log.error("emergency page failed: %s", error)
-            truth = gate.text("nobody_reached", lang, values)
-            card = replace(card, blocks=(Text(truth, "strong"), *card.blocks))
-        return card
+        try:
+            self._parts.spool.keep(message.key, _record(message, kind, self._parts.redact(message.text)))
+            called, error = self._parts.call(message.key, self._summary(message.person, kind))
+        except Exception as broken:  # whatever it is, the person gets the card
+            log.exception("an emergency could not be passed on", extra={"event": message.key})
+            called, error = "", type(broken).__name__
+        if called:
+            return card
+        log.error("emergency page failed: %s", error)
+        return self._alone(card, lang, values)
+
+    def _alone(self, card: Card, lang: str, values: Mapping[str, str]) -> Card:
+        """The card of somebody whom nobody has been called for: it says so first."""
+        truth = self._parts.gate().text("nobody_reached", lang, values)
+        return replace(card, blocks=(Text(truth, "strong"), *card.blocks))
 
     # raising
 
@@ -95,15 +107,17 @@ class EmergencyDoor:
             join=f"emergency:{person.key}", page=summary,
         )  # fmt: skip
         ref = self._parts.escalation.open(work, request)
+        before = self._flow(turn) or {}
         if not ref.joined:
             work.publish(EmergencyRaised(person.key, kind, ref.number))
-        state = {"ticket": ref.number, "kind": kind, "lang": lang}
-        work.dialogue(person.key, turn.place, FLOW, {**state, "answered": "{}"})
+        elif before.get("kind", kind) != kind:  # the same trouble again needs no second call, another one does
+            self._parts.escalation.page(work, ref.number, summary)
+        state = {"ticket": ref.number, "kind": kind, "lang": lang, "answered": "{}"}
+        work.dialogue(person.key, turn.place, FLOW, state)
         card = gate.card(kind, lang, turn.values, ref.number)
         if not self._parts.on_duty(turn.at):
-            truth = gate.text("nobody_reached", lang, turn.values)
-            card = replace(card, blocks=(Text(truth, "strong"), *card.blocks))
-        return self._with_question(card, state | {"answered": "{}"})
+            card = self._alone(card, lang, turn.values)
+        return self._with_question(card, state)
 
     def _with_question(self, card: Card, flow: Mapping[str, str]) -> Card:
         question = self._parts.gate().question(flow["kind"], json.loads(flow["answered"]), flow["lang"])

@@ -50,7 +50,7 @@ from bot.people import Identities
 from bot.ports import Channel, Clock, Db, Pager, Payload
 from bot.reporting import reports as reporting
 from bot.reporting.admit import admit
-from bot.reporting.sandbox import Sandbox
+from bot.reporting.sandbox import Examiner, Sandbox
 from bot.settings import Settings
 from bot.spool import Spool
 from bot.turn import EmergencyRaised, QuestionAsked, VerdictGiven, Work, place_from
@@ -105,6 +105,7 @@ class App:
     listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
     sandbox: Sandbox
     bridge: LoopBridge
+    count: Callable[[str], None]
     sweeper: Sweeper | None = None
     stop: list[Callable[[], None]] = field(default_factory=list)
 
@@ -183,7 +184,8 @@ class App:
         """Forget a person everywhere but in the chain of pseudonyms."""
         return forget(
             who, db=self.db, store=SqlForgetStore(), identities=self.identities, directory=self.directory,
-            auditor=self.audit, clock=self.clock, conversation=self.web_place(Person(who, "")).conversation,
+            auditor=self.audit, clock=self.clock,
+            conversation=lambda person: self.web_place(person).conversation,
         )  # fmt: skip
 
     def verify_audit(self) -> AuditReport:
@@ -194,14 +196,12 @@ class App:
         """Turn spooled emergencies into tickets; the number."""
 
         def one(record: dict[str, Any]) -> None:
-            person = self.identities.find(record["person"]) or Person(record["person"], record["name"], known=False)
+            person = self.directory.find(record["person"]) or Person(record["person"], record["name"], known=False)
             action = Action("emergency.start", record["kind"], {"text": record["text"]})
             message = Message(
                 record["key"], person, place_from(record["place"]), record["text"], action, at=record["at"]
             )
-            reply = self.desk.handle(message)
-            if not reply.delivery:
-                raise StoreUnavailable("the database still cannot be written")
+            self.desk.replay(message)
 
         return self.spool.replay(one)
 
@@ -301,7 +301,12 @@ class LoopBridge:
         async def wait() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(timeout)
+        running = asyncio.run_coroutine_threadsafe(wait(), self._loop)
+        try:
+            return running.result(timeout)
+        except TimeoutError:
+            running.cancel()  # or it might be sent after all, and again by whoever tries next
+            raise
 
     def close(self) -> None:
         if self._own and self._loop:
@@ -323,11 +328,18 @@ def build(
     db: Db | None = None,
     pagers: Sequence[Pager] | None = None,
     channels: Mapping[str, Channel] | None = None,
+    contents: Contents | None = None,
+    examiner: Examiner | None = None,
     count: Callable[[str], None] = lambda _outcome: None,
 ) -> App:
-    """Everything wired, nothing started. Raises `ConfigError`, `ContentError`, `StoreUnavailable` with clear words."""
+    """Everything wired, nothing started. What is given stands in for what the settings would make.
+
+    `count` hears what became of messages (`App.count` can be set later). Raises `ConfigError`, `ContentError`,
+    `StoreUnavailable` with clear words.
+    """
     clock = clock or SystemClock()
-    contents = load_contents(settings.overlay, settings.data / "cache", lambda: _today(clock), settings.search)
+    if contents is None:
+        contents = load_contents(settings.overlay, settings.data / "cache", lambda: _today(clock), settings.search)
     vault = open_vault(settings.key, settings.data)
     db = db or open_db(settings.database, settings.data)
     vault.check(db)
@@ -345,6 +357,10 @@ def build(
         if holder:
             holder[0].wake()
 
+    def counted(what: str) -> None:
+        if holder:
+            holder[0].count(what)
+
     holder: list[App] = []
     core, web, tickets_sql = SqlCoreStore(db), SqlWebStore(db), SqlTicketStore(db)
     audit = AuditLog(vault, SqlAuditStore())
@@ -352,11 +368,14 @@ def build(
     channels = dict(channels or {"web": WebChannel(web, clock)})
     refuse_samples(settings, org(), channels)
     bridge, sandbox = LoopBridge(), Sandbox()
-    deliverer = Deliverer(core, channels, clock, bridge)
+    deliverer = Deliverer(core, channels, clock, bridge, counted)
     oncall = OnCall(tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
-    tickets = Tickets(tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix)
+    tickets = Tickets(
+        tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix,
+        lambda text: redact(text).text,
+    )  # fmt: skip
     relay = Relay(tickets, core, words)
-    mailroom = Mailroom(contents, settings, sandbox, clock.now)
+    mailroom = Mailroom(contents, settings, examiner or sandbox, clock.now)
     spool = Spool(
         settings.data / "spool", lambda data: vault.seal("spool", data), lambda data: vault.unseal("spool", data)
     )
@@ -391,13 +410,13 @@ def build(
     desk = Desk(
         DeskParts(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
-            redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners, committed=wake, count=count,
+            redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners, committed=wake, count=counted,
             notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values),
         )
     )  # fmt: skip
     app = App(
         settings, clock, db, vault, contents, core, web, identities, audit, desk, answers, tickets, oncall, reports,
-        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge,
+        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge, count,
     )  # fmt: skip
     holder.append(app)
     return app

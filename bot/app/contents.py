@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from adapters.directories.file import FileDirectory, load_people
 from bot.answering.answers import Judgement, Knowledge
 from bot.answering.emergency import Gate
 from bot.answering.encoder import Encoders, load_encoders
+from bot.answering.entries import Library as AnswerLibrary
 from bot.answering.entries import Vocabulary as AnswerVocabulary
-from bot.answering.knowledge import load_answers, read_answers
+from bot.answering.knowledge import read_answers
 from bot.answering.search import Index, decide, load_generic
 from bot.answering.smalltalk import load_smalltalk
 from bot.content import Faults, Shelf, packaged_shelf
@@ -85,21 +86,18 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         found = load_rota(shelf, faults, [person.id for person in directory.people()])
         if strict:
             faults.check()
-        return found
+        return replace(found, works_here=lambda who: directory.find(who) is not None) if found else None
 
-    def knowledge(shelf: Shelf, strict: bool) -> Knowledge:
+    def knowledge(strict: bool) -> Knowledge:
         faults = Faults()
-        small = load_smalltalk(shelf, faults)
         vocabulary = answer_vocabulary(org(), gate.current.kinds)
+        library = read_answers(shelf, vocabulary, faults, today=today(), cache=cache)
+        small, generic = load_smalltalk(shelf, faults), load_generic(shelf, faults)
         if strict:
             faults.check()
-            library = load_answers(
-                shelf, vocabulary.roles, vocabulary.placeholders, vocabulary.emergencies, groups=vocabulary.groups,
-                today=today(), cache=cache,
-            )  # fmt: skip
-        else:
-            library = read_answers(shelf, vocabulary, faults, today=today(), cache=cache)
-        generic = load_generic(shelf, faults)
+        if faults.found:  # nothing good has been in use yet: what ships stands in for what is broken
+            shipped = read_answers(ours, vocabulary, Faults(), today=today(), cache=cache)
+            library, small, generic = _joined(library, shipped), load_smalltalk(ours, Faults()), load_generic(ours)
         if fitted:
             encoders = fitted[0].encoders
         elif search == "words":
@@ -127,9 +125,9 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
     sla = Watched("targets", lambda: _sla(shelf), lambda: shelf.stamp("sla.yaml"), lambda: _sla(ours))
     gate = Watched("emergencies", lambda: Gate(shelf), lambda: shelf.stamp("emergencies"))
     knowledge_ = Watched(
-        "answers", lambda: knowledge(shelf, True),
+        "answers", lambda: knowledge(True),
         lambda: (shelf.stamp("answers", "smalltalk.yaml", "search"), id(organisation.current)),
-        lambda: knowledge(shelf, False),
+        lambda: knowledge(False),
     )  # fmt: skip
     lessons_ = Watched(
         "lessons", lambda: lessons(True), lambda: shelf.stamp("lessons", "learning"), lambda: lessons(False)
@@ -138,6 +136,18 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         "mail checks", lambda: load_lexicon(shelf), lambda: shelf.stamp("phishing"), lambda: load_lexicon(ours)
     )
     return Contents(organisation, directory, people_, rota_, sla, gate, knowledge_, lessons_, mail)
+
+
+def _joined(library: AnswerLibrary, shipped: AnswerLibrary) -> AnswerLibrary:
+    """A library with the shipped entries where its own are broken (an entry that is retired is there, and stays so)."""
+    missing = shipped.entries.keys() - library.entries.keys()
+    return replace(
+        library,
+        entries=dict(sorted({**library.entries, **{name: shipped.entries[name] for name in missing}}.items())),
+        files={**library.files, **{name: shipped.files[name] for name in missing}},
+        notes=(*library.notes, *(note for note in shipped.notes if note.entry in missing)),
+        digest=library.digest + shipped.digest,
+    )
 
 
 def answer_vocabulary(org: Organisation, emergencies: Any) -> AnswerVocabulary:

@@ -42,9 +42,10 @@ class RotaFile(Shape):
 
 @dataclass(frozen=True)
 class Rota:
-    """The loaded rota."""
+    """The loaded rota. `works_here` says who can be called at all: people leave before rotas are edited."""
 
     file: RotaFile
+    works_here: Callable[[str], bool] = lambda _who: True
 
     def on_duty(self, at: float) -> list[str]:
         """Who to call, first to last, without repeats. Empty when the rota is."""
@@ -53,7 +54,7 @@ class Rota:
         order = [item.who for item in self.file.overrides if item.start <= today <= item.end]
         order += [people[week % len(people)] for people in (self.file.weekly, self.file.second) if people]
         order += [self.file.manager] if self.file.manager else []
-        return list(dict.fromkeys(order))
+        return [who for who in dict.fromkeys(order) if self.works_here(who)]
 
 
 def load_rota(shelf: Shelf, faults: Faults, known: Sequence[str]) -> Rota | None:
@@ -132,4 +133,7 @@ class OnCall:
                     return who, ""
                 except ChannelError as error:
                     errors.append(f"{pager.name}: {error}")
+                except Exception as error:  # a fault in one way to call must not close the others
+                    log.exception("a pager failed", extra={"pager": pager.name})
+                    errors.append(f"{pager.name}: {type(error).__name__}")
         return "", "; ".join(errors)[:300]

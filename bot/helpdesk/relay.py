@@ -48,10 +48,14 @@ class Relay:
         return None
 
     def person(self, work: Work, turn: Turn, subject: str = "") -> Card:
-        """Open a ticket with the conversation so far, and listen for more."""
+        """Open a ticket with the conversation so far, and listen for more. Outsiders get the phone number instead."""
         person = turn.person
+        if not person.known:
+            phone = self._words().say(turn.lang, "escalate.phone", helpdesk_phone=turn.values.get("helpdesk_phone", ""))
+            return Card("", (Text(self._words().say(turn.lang, "small.guest")), Text(phone)), lang=turn.lang)
         talk = self._store.conversation(person.key, place_key(turn.place), CONVERSATION_LINES) if person.key else []
-        asked = [row["text"] for row in talk if row["direction"] == "in"]
+        typed = turn.action.form.get("typed", "") if turn.action else ""  # the button's own words are no subject
+        asked = [row["text"] for row in talk if row["direction"] == "in" and row["text"] != typed]
         subject = subject or turn.text or (asked[-1] if asked else self._words().say("en", "ticket.no_subject"))
         request = TicketRequest(person.key, turn.place, "person", subject, subject, "S1", join=f"person:{person.key}")
         ref = self._tickets.open(work, request)

@@ -23,7 +23,7 @@ from bot.model import Person, Severity
 from bot.organisation import Words
 from bot.people import Identities
 from bot.ports import Row, Tx
-from bot.turn import TicketRef, TicketRequest, TicketResolved, Work, place_from, place_key
+from bot.turn import TicketChanged, TicketRef, TicketRequest, TicketResolved, Work, place_from, place_key
 
 State = Literal["open", "claimed", "resolved"]
 JOIN_SECONDS = 1800.0
@@ -89,7 +89,10 @@ class TicketStore(Protocol):
 
 
 class Tickets:
-    """What can be done with tickets. Methods that change one take the caller's `Work`."""
+    """What can be done with tickets. Methods that change one take the caller's `Work`.
+
+    `redact` takes pasted secrets out of what people type: not every way to a ticket leads through the desk.
+    """
 
     def __init__(
         self,
@@ -99,9 +102,10 @@ class Tickets:
         words: Callable[[], Words],
         targets: Callable[[], Mapping[Severity, Target]],
         prefix: str,
+        redact: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._store, self._identities, self._oncall = store, identities, oncall
-        self._words, self._targets, self._prefix = words, targets, prefix
+        self._words, self._targets, self._prefix, self._redact = words, targets, prefix, redact
 
     # reading
 
@@ -117,7 +121,7 @@ class Tickets:
         return [TicketEvent(**{**row, "visible": bool(row["visible"])}) for row in rows]
 
     def queue(self, state: str = "unresolved", assignee: str = "", limit: int = 200) -> list[Ticket]:
-        """Tickets by next breach. `state`: unresolved, open, claimed, resolved or all."""
+        """Emergencies in progress first, then by next breach. `state`: unresolved, open, claimed, resolved or all."""
         return [Ticket(**row) for row in self._store.tickets(state=state, assignee=assignee, limit=limit)]
 
     def of_person(self, key: str, limit: int = 20) -> list[Ticket]:
@@ -135,16 +139,17 @@ class Tickets:
         if request.join and (row := self._store.joinable(work.tx, request.join, work.at - JOIN_SECONDS)):
             number = str(row["number"])
             self._store.lock(work.tx, number, work.at)
-            self._event(work, number, request.person, "again", request.text, visible=True)
+            self._event(work, number, request.person, "again", self._redact(request.text), visible=True)
             return TicketRef(number, joined=True)
         number = f"{self._prefix}-{seq}"
         due = next_due(self._targets()[request.severity], work.at, 0, 0)
-        row = {"number": number, "seq": seq, "kind": request.kind, "subject": request.subject[:SUBJECT_LENGTH],
+        subject = self._redact(request.subject)[:SUBJECT_LENGTH]
+        row = {"number": number, "seq": seq, "kind": request.kind, "subject": subject,
                "severity": request.severity, "state": "open", "queue": request.queue, "requester": request.person,
                "assignee": "", "place": place_key(request.place), "join_key": request.join, "created_at": work.at,
                "updated_at": work.at, "acknowledged_at": 0.0, "resolved_at": 0.0, "next_due_at": due}  # fmt: skip
         self._store.add_ticket(work.tx, row)
-        self._event(work, number, request.person, "opened", request.text, visible=True)
+        self._event(work, number, request.person, "opened", self._redact(request.text), visible=True)
         work.audit(request.person, "ticket.open", number, severity=request.severity, kind=request.kind)
         if request.page:
             self.page(work, number, request.page)
@@ -184,7 +189,7 @@ class Tickets:
             name = self._identities.name(row["assignee"])
             raise Conflict(self._words().say(analyst.language, "ticket.taken", number=number, name=name))
         self._assign(work, row, analyst)
-        self._tell(work, row, "ticket.claimed", "claimed", name=analyst.name)
+        self._tell(work, row, "ticket.claimed", name=analyst.name)
 
     def release(self, work: Work, number: str, analyst: Person) -> None:
         """Put a ticket back into the queue."""
@@ -199,13 +204,12 @@ class Tickets:
         """Answer the person; it reaches them where they asked. Replying to an unclaimed ticket claims it."""
         row = self._locked(work, number)
         text = self._needed(analyst, text)
-        if not row["assignee"]:
+        if row["state"] == "open":
             self._assign(work, row, analyst)
         self._event(work, number, analyst.key, "reply", text, visible=True)
         work.audit(analyst.key, "ticket.reply", number)
-        self._tell(work, row, "ticket.reply", f"reply:{uuid.uuid4().hex}", quote=text, name=analyst.name)
-        place = place_from(row["place"])
-        work.dialogue(row["requester"], place, "tickets.talk", {"ticket": number})
+        if self._tell(work, row, "ticket.reply", quote=text, name=analyst.name):
+            work.dialogue(row["requester"], place_from(row["place"]), "tickets.talk", {"ticket": number})
 
     def note(self, work: Work, number: str, analyst: Person, text: str) -> None:
         """An internal note; the person never sees it."""
@@ -215,17 +219,17 @@ class Tickets:
 
     def resolve(self, work: Work, number: str, analyst: Person, text: str = "") -> None:
         """Close it and tell the person, who can reopen it."""
-        row = self._locked(work, number)
+        row, text = self._locked(work, number), self._redact(text.strip())
         if row["state"] == "resolved":
             raise Conflict(self._words().say(analyst.language, "ticket.already_resolved", number=number))
         acknowledged = row["acknowledged_at"] or work.at
         due = next_due(self._targets()[row["severity"]], row["created_at"], acknowledged, work.at)
         changes = {"state": "resolved", "resolved_at": work.at, "acknowledged_at": acknowledged, "next_due_at": due}
         self._store.change(work.tx, number, changes)
-        self._event(work, number, analyst.key, "resolved", text.strip(), visible=True)
+        self._event(work, number, analyst.key, "resolved", text, visible=True)
         work.audit(analyst.key, "ticket.resolve", number)
-        work.end_dialogue(row["requester"], place_from(row["place"]))
-        self._tell(work, row, "ticket.resolved", f"resolved:{work.at}", quote=text.strip())
+        if self._tell(work, row, "ticket.resolved", quote=text):
+            work.end_dialogue(row["requester"], place_from(row["place"]))
         work.publish(TicketResolved(row["requester"], number))
 
     def reopen(self, work: Work, number: str, person: Person, text: str = "") -> None:
@@ -233,9 +237,9 @@ class Tickets:
         row = self._locked(work, number)
         if row["state"] != "resolved":
             return
-        self._reopen(work, row, person.key, text)
+        self._reopen(work, row, person.key, self._redact(text))
         if person.key != row["requester"]:
-            self._tell(work, row, "ticket.reopened", f"reopened:{work.at}")
+            self._tell(work, row, "ticket.reopened")
 
     # the person
 
@@ -246,7 +250,7 @@ class Tickets:
             raise NotFound(number)
         if row["state"] == "resolved":
             self._reopen(work, row, person.key, "")
-        self._event(work, number, person.key, "said", text, visible=True)
+        self._event(work, number, person.key, "said", self._redact(text), visible=True)
 
     # inside
 
@@ -277,17 +281,18 @@ class Tickets:
         row = {"id": uuid.uuid4().hex, "ticket": number, "at": work.at, "actor": actor, "kind": kind, "text": text,
                "visible": int(visible)}  # fmt: skip
         self._store.add_event(work.tx, row)
+        work.publish(TicketChanged(number))
 
     def _needed(self, analyst: Person, text: str) -> str:
         if not text.strip():
             raise Refused(self._words().say(analyst.language, "ticket.empty"))
-        return text.strip()
+        return self._redact(text.strip())
 
-    def _tell(self, work: Work, row: Row, key: str, once: str, quote: str = "", **params: Any) -> None:
-        """Say what happened to the requester, where they asked."""
+    def _tell(self, work: Work, row: Row, key: str, quote: str = "", **params: Any) -> bool:
+        """Say what happened to the requester, where they asked. False if they have been forgotten."""
         requester = self._identities.who(row["requester"])
-        if requester is None:
-            return
+        if requester is None or not row["place"]:
+            return False
         words, lang, number = self._words(), requester.language, row["number"]
         said = Text(words.say(lang, key, number=number, subject=row["subject"], **params))
         blocks = [said, Text(quote, "quote")] if quote else [said]
@@ -297,5 +302,6 @@ class Tickets:
         if key == "ticket.reply":
             buttons.insert(0, Button(words.say(lang, "button.leave_ticket"), "tickets.leave", number))
         card = Card("", (*blocks, Buttons(tuple(buttons))), "desk", lang=lang)
-        key = f"ticket:{number}:{once}:{work.at}"
-        work.say(row["requester"], place_from(row["place"]), card, key, priority=1, ticket=number)
+        once = f"ticket:{number}:{uuid.uuid4().hex}"
+        work.say(row["requester"], place_from(row["place"]), card, once, priority=1, ticket=number)
+        return True
