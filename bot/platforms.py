@@ -34,6 +34,7 @@ class Foundation:
     clock: Clock
     identities: Identities
     organisation: Callable[[], Organisation]
+    store: Callable[[str], Any]  # the SQL of a platform's own tables: `adapters/stores/<name>.py`
 
 
 class InTransaction(Protocol):

@@ -55,23 +55,23 @@ class TeamsChannel:
                 await tolerant(self._state.sent, place.conversation, posted, key, part, otherwise=None)
         return SentRef(NAME, to, posted)
 
-    async def update(self, ref: SentRef, card: Card) -> None:
-        """Replace the card for everybody. A message that is gone (404) is posted again and found there next time."""
+    async def update(self, ref: SentRef, card: Card) -> SentRef:
+        """Replace the card for everybody. A message that is gone (404) is posted again."""
         conversation, thread = apart(ref.conversation)
         where = await self._where(conversation)
         *before, adaptive = adaptive_cards(card)
         place = Place(NAME, conversation, thread, private=False)
         for more in before:
             await self._post(where, place, ref.conversation, activity_of(more, card), ref.id)
-        activity_id = await tolerant(self._state.moved, conversation, ref.id, otherwise=ref.id)
-        body = {**activity_of(adaptive, card), "id": activity_id}
+        body = {**activity_of(adaptive, card), "id": ref.id}
         await self._turn(place, where, ref.id)
         try:
-            await self._connector.put(where.service_url, ref.conversation, activity_id, body)
+            await self._connector.put(where.service_url, ref.conversation, ref.id, body)
         except Gone:
             log.warning("a card was gone and is posted again")
-            now = await self._post(where, place, ref.conversation, activity_of(adaptive, card), ref.id)
-            await tolerant(self._state.move, conversation, ref.id, now, otherwise=None)
+            to = conversation if thread == ref.id else ref.conversation  # the thread's first message is gone with it
+            return SentRef(NAME, to, await self._post(where, place, to, activity_of(adaptive, card), ref.id))
+        return ref
 
     async def typing(self, place: Place) -> None:
         """Show that somebody is at it; not worth waiting for."""

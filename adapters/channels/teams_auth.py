@@ -91,7 +91,7 @@ class Keys:
         self._lock = self._lock or asyncio.Lock()
         before = self._fetched
         async with self._lock:
-            if kid in self._keys and self._fetched != before:
+            if self._fetched != before and (not kid or kid in self._keys):
                 return  # somebody else has just fetched it
             if not self._may_fetch():
                 return

@@ -52,10 +52,6 @@ class TeamsStore(Protocol):
 
     def card(self, conversation: str, activity: str) -> Row | None: ...
 
-    def move_card(self, tx: Tx, conversation: str, activity: str, now: str, at: float) -> None: ...
-
-    def moved(self, conversation: str, activity: str) -> str: ...
-
     def pace(self, tx: Tx, name: str, at: float) -> str: ...
 
     def set_pace(self, tx: Tx, name: str, sent: str) -> None: ...
@@ -179,6 +175,10 @@ class TeamsState:
             self._store.mark_unreachable(tx, conversation, reason)
         self._known.clear()
 
+    def forgotten(self) -> None:
+        """Somebody is to be forgotten: nothing about people stays in memory."""
+        self._known.clear()
+
     def cannot_be_reached(self) -> list[Row]:
         return self._store.unreachable()
 
@@ -197,14 +197,6 @@ class TeamsState:
         """The card that was sent as this message."""
         row = self._store.card(conversation, activity) if activity else None
         return load(row["card"]) if row else None
-
-    def moved(self, conversation: str, activity: str) -> str:
-        """Where a message is now that is no longer where it was."""
-        return self._store.moved(conversation, activity) or activity
-
-    def move(self, conversation: str, activity: str, now: str) -> None:
-        with self._db.tx() as tx:
-            self._store.move_card(tx, conversation, activity, now, self._clock.now())
 
     # pace
 

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from adapters.channels.teams import TeamsChannel
 from adapters.channels.teams_activities import NAME, Activity
@@ -21,7 +21,7 @@ from adapters.channels.teams_people import TeamsPeople, tolerant
 from adapters.channels.teams_state import TeamsState
 from bot.cards import Buttons, Card, Choices, Input, Text
 from bot.errors import ChannelError, StoreUnavailable
-from bot.model import File, Message, Person, Place, Reply
+from bot.model import Action, File, Message, Person, Place, Reply
 from bot.organisation import Words
 from bot.ports import Clock, SentRef
 
@@ -31,12 +31,6 @@ ANSWERED_BY: Final = 8.0  # seconds for an invoke, whose caller watches a spinne
 TYPING_AFTER: Final = 0.6
 REPORT_COMMAND: Final = "reportMessage"
 MESSAGE_TYPE: Final = "application/vnd.microsoft.activity.message"
-
-
-class Handle(Protocol):
-    """The desk, on its executor."""
-
-    def __call__(self, message: Message) -> Awaitable[Reply]: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,8 @@ class Answer:
 @dataclass(frozen=True)
 class TurnParts:
     """What turns are made of. `deliver` sends a stored reply on a thread of its own; `welcome` greets whoever installs the
-    app (once); `quoted_mail` makes a reported chat message a mail that can be examined; `listens` says whether what is
+    app (once); `quoted_mail` makes a reported chat message a mail that can be examined; `room_card` is the
+    desk channel's card that an action belongs to, as it is now; `listens` says whether what is
     written in a channel thread is for us though we are not named in it."""
 
     channel: TeamsChannel
@@ -58,11 +53,12 @@ class TurnParts:
     clock: Clock
     people: TeamsPeople
     files: TeamsFiles
-    handle: Handle
+    handle: Callable[[Message], Awaitable[Reply]]
     deliver: Callable[[str], Awaitable[bool]]
     welcome: Callable[[Person, Place, str], None]
     words: Callable[[], Words]
     quoted_mail: Callable[[Any], File]
+    room_card: Callable[[Action], Card | None] = lambda _action: None
     listens: Callable[[Place], bool] = lambda _place: False
 
 
@@ -111,7 +107,7 @@ class Turns:
     # messages
 
     async def _message(self, activity: Activity) -> None:
-        if activity.scope != "personal" and not activity.mentions_us and not self._parts.listens(activity.place):
+        if activity.scope != "personal" and not activity.mentions_us and not await self._in_room(activity):
             return
         person = await self._parts.people.person(activity)
         fetched = await self._parts.files.all(activity.files)
@@ -127,6 +123,9 @@ class Turns:
         reply = await self._handled(activity, message)
         self._later(self._send(reply, message))
         self._later(self._parts.people.met(activity, person))
+
+    async def _in_room(self, activity: Activity) -> bool:
+        return activity.scope == "channel" and await tolerant(self._parts.listens, activity.place, otherwise=False)
 
     async def _handled(self, activity: Activity, message: Message) -> Reply:
         """The desk's reply, with the typing indicator if it takes a moment."""
@@ -155,6 +154,10 @@ class Turns:
         reply = await self._parts.handle(message)
         self._later(self._send(reply, message))
         self._later(self._parts.people.met(activity, person))
+        if card := await tolerant(self._parts.room_card, activity.action, otherwise=None):
+            return (
+                Answer(_card(adaptive_cards(card)[-1])) if invoked else None
+            )  # for everybody else the desk updates it
         if shown is None:
             return Answer(_message(self._say(person.language, "teams.taken"))) if invoked else None
         closed = self._closed(shown, activity, person)

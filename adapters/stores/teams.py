@@ -71,8 +71,8 @@ class SqlTeamsStore:
 
     def add_card(self, tx: Tx, row: Mapping[str, object]) -> None:
         tx.execute(
-            """INSERT INTO teams_card (conversation, activity, key, part, moved, sent_at)
-               VALUES (:conversation, :activity, :key, :part, '', :at) ON CONFLICT (conversation, activity) DO NOTHING""",
+            """INSERT INTO teams_card (conversation, activity, key, part, sent_at)
+               VALUES (:conversation, :activity, :key, :part, :at) ON CONFLICT (conversation, activity) DO NOTHING""",
             **row,
         )
 
@@ -86,21 +86,6 @@ class SqlTeamsStore:
         sql = """SELECT delivery.card, delivery.person FROM teams_card JOIN delivery ON delivery.key = teams_card.key
                  WHERE teams_card.conversation = :conversation AND teams_card.activity = :activity"""
         return _first(self._db.query(sql, conversation=conversation, activity=activity))
-
-    def move_card(self, tx: Tx, conversation: str, activity: str, now: str, at: float) -> None:
-        """The message is gone and was posted again as `now`."""
-        tx.execute(
-            """INSERT INTO teams_card (conversation, activity, key, part, moved, sent_at)
-               VALUES (:conversation, :activity, '', 0, :now, :at)
-               ON CONFLICT (conversation, activity) DO UPDATE SET moved = excluded.moved""",
-            conversation=conversation, activity=activity, now=now, at=at,
-        )  # fmt: skip
-
-    def moved(self, conversation: str, activity: str) -> str:
-        """The newer message of a card, "" if it is where it was."""
-        sql = "SELECT moved FROM teams_card WHERE conversation = :conversation AND activity = :activity"
-        row = _first(self._db.query(sql, conversation=conversation, activity=activity))
-        return str(row["moved"]) if row else ""
 
     # pace
 

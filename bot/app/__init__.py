@@ -23,6 +23,7 @@ from adapters.stores.learning import SqlLearningStore
 from adapters.stores.open import open_db
 from adapters.stores.questions import SqlQuestionStore
 from adapters.stores.reports import SqlReportStore
+from adapters.stores.rooms import SqlRoomStore
 from adapters.stores.tickets import SqlTicketStore
 from adapters.stores.webchat import SqlWebStore
 from adapters.vault import KeyVault, open_vault
@@ -30,6 +31,7 @@ from bot.answering import emergency_flow
 from bot.answering.answers import Answers
 from bot.answering.emergency_flow import EmergencyDoor
 from bot.answering.redaction import redact
+from bot.app.channels import known_channels, load_platforms, platform_store
 from bot.app.contents import Contents, load_contents
 from bot.app.mailing import Mailroom
 from bot.audit import AuditLog, AuditReport
@@ -39,6 +41,7 @@ from bot.desk import Desk
 from bot.desk import Parts as DeskParts
 from bot.errors import ConfigError, NotFound, RetryLater, StoreUnavailable
 from bot.forget import Forgotten, forget
+from bot.helpdesk import room
 from bot.helpdesk.oncall import OnCall
 from bot.helpdesk.relay import Relay, local_time
 from bot.helpdesk.tickets import Tickets
@@ -47,17 +50,18 @@ from bot.learning.planner import Decision
 from bot.model import Action, Message, Outcome, Person, Place
 from bot.organisation import Organisation, Words
 from bot.people import Identities
+from bot.platforms import Foundation, Platform
 from bot.ports import Channel, Clock, Db, Pager, Payload
 from bot.reporting import reports as reporting
 from bot.reporting.admit import admit
 from bot.reporting.sandbox import Examiner, Sandbox
 from bot.settings import Settings
 from bot.spool import Spool
-from bot.turn import EmergencyRaised, QuestionAsked, VerdictGiven, Work, place_from
+from bot.turn import EmergencyRaised, QuestionAsked, TicketChanged, VerdictGiven, Work, place_from
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-KNOWN_CHANNELS = ("web",)
+KNOWN_CHANNELS = known_channels()
 GUEST = "guest@outside.example"
 
 
@@ -105,6 +109,8 @@ class App:
     listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
     sandbox: Sandbox
     bridge: LoopBridge
+    platforms: Mapping[str, Platform]
+    room: room.DeskRoom
     count: Callable[[str], None]
     sweeper: Sweeper | None = None
     stop: list[Callable[[], None]] = field(default_factory=list)
@@ -212,6 +218,7 @@ class App:
             "reporting.analyse": lambda payload: self._finish(
                 f"analyse:{payload['sha256']}", self.reports.analyse, payload
             ),
+            "desk.show": self.room.show,
             "oncall.page": lambda payload: self._finish(payload["page"], self.oncall.run, payload),
             "learning.send": lambda _payload: _ignore(self.nudge_send(now=False)),
             "learning.prune": lambda _payload: _ignore(self.work(self.nudges.prune)),
@@ -365,7 +372,10 @@ def build(
     core, web, tickets_sql = SqlCoreStore(db), SqlWebStore(db), SqlTicketStore(db)
     audit = AuditLog(vault, SqlAuditStore())
     identities = Identities(db, SqlIdentityStore(db), vault, contents.directory)
-    channels = dict(channels or {"web": WebChannel(web, clock)})
+    foundation = Foundation(settings, db, vault, clock, identities, org, lambda name: platform_store(name, db))
+    platforms = load_platforms(foundation) if channels is None else {}
+    ours: dict[str, Channel] = {"web": WebChannel(web, clock)}
+    channels = dict(channels or ours | {name: platform.channel for name, platform in platforms.items()})
     refuse_samples(settings, org(), channels)
     bridge, sandbox = LoopBridge(), Sandbox()
     deliverer = Deliverer(core, channels, clock, bridge, counted)
@@ -393,11 +403,19 @@ def build(
     )  # fmt: skip
     nudges = Nudges(
         lessons=lambda: contents.lessons.current, organisation=org, directory=identities, store=SqlLearningStore(db),
-        place_of=lambda key: _place_of(core, identities, vault, settings, key),
+        place_of=lambda key: _place_of(core, identities, vault, settings, platforms, key),
         meet=lambda people: identities.meet_all(people, clock.now()),
+    )  # fmt: skip
+    desk_room = room.DeskRoom(
+        room.Parts(
+            db=db, store=SqlRoomStore(db), tickets=tickets, identities=identities, organisation=org, channels=channels,
+            places=lambda: [place for platform in platforms.values() if (place := platform.desk())], bridge=bridge,
+            clock=clock,
+        )
     )  # fmt: skip
     listeners: dict[type, tuple[Callable[[Work, Any], None], ...]] = {
         VerdictGiven: (nudges.on_verdict,), QuestionAsked: (nudges.on_question,), EmergencyRaised: (nudges.on_emergency,),
+        TicketChanged: (desk_room.on_change,),
     }  # fmt: skip
     report_store = SqlReportStore(db)
     reports = reporting.Reports(
@@ -411,12 +429,13 @@ def build(
         DeskParts(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
             redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners, committed=wake, count=counted,
+            inside=desk_room.listens, room=desk_room,
             notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values),
         )
     )  # fmt: skip
     app = App(
         settings, clock, db, vault, contents, core, web, identities, audit, desk, answers, tickets, oncall, reports,
-        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge, count,
+        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge, platforms, desk_room, count,
     )  # fmt: skip
     holder.append(app)
     return app
@@ -433,13 +452,18 @@ def refuse_samples(settings: Settings, org: Organisation, channels: Mapping[str,
 
 
 def _place_of(
-    core: SqlCoreStore, identities: Identities, vault: KeyVault, settings: Settings, key: str
-) -> Place | None:
-    """Where a person can be written to: where they last wrote from in private, else the local web chat if it is on."""
+    core: SqlCoreStore, identities: Identities, vault: KeyVault, settings: Settings, platforms: Mapping[str, Platform],
+    key: str,
+) -> Place | None:  # fmt: skip
+    """Where a person can be written to: where they last wrote from in private, else their chat on a platform, else the
+    local web chat if it is on."""
     where = core.last_place(key)
     place = place_from(where) if where else None
     if place and place.private:
         return place
+    for platform in platforms.values():
+        if found := platform.place_of(key):
+            return found
     person = identities.who(key) if settings.local_chat else None
     return web_place(vault, person.id) if person else None
 

@@ -6,10 +6,12 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from bot.errors import ConfigError
 from bot.health import Check
 from bot.platforms import Asgi, Foundation, Platform, Scope
+from bot.ports import Db
 
 _SUFFIX = "_setup"
 
@@ -38,6 +40,13 @@ def _load(name: str, foundation: Foundation) -> Platform:
         raise ConfigError(f"channel {name}: the package {error.name} is missing; install Secdesk with it") from error
     platform: Platform = module.platform(foundation)
     return platform
+
+
+def platform_store(name: str, db: Db) -> Any:
+    """The one class of `adapters/stores/<name>.py` that starts with `Sql`."""
+    module = importlib.import_module(f"adapters.stores.{name}")
+    found = next(value for key, value in vars(module).items() if key.startswith("Sql"))
+    return found(db)
 
 
 def examine_platforms(platforms: Mapping[str, Platform]) -> list[Check]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bot
 from bot.app import KNOWN_CHANNELS, App, build
+from bot.app.channels import examine_platforms
 from bot.app.serving import listen
 from bot.errors import ConfigError, ContentError, SecdeskError
 from bot.health import Check
@@ -33,6 +34,7 @@ def examine(settings: Settings, make: Callable[[Settings], App] = build) -> list
         return [*checks, Check("start", "bad", _one_line(error), "mend that, then run doctor again")]
     try:
         checks += [*_content(app), *_organisation(app), *_on_call(app), *_channels(settings), *_engine(app)]
+        checks += examine_platforms(app.platforms)
     except (SecdeskError, OSError) as error:
         checks.append(Check("database", "bad", _one_line(error), "mend that, then run doctor again"))
     finally:

@@ -22,10 +22,13 @@ from adapters.engine import DbosJobs
 from adapters.web.app import create_web
 from adapters.web.metrics import Metrics
 from bot.app import App
+from bot.app.channels import Front
 from bot.app.wiring import web_services
+from bot.cards import Card
 from bot.delivery import Sweeper
-from bot.errors import ConfigError
-from bot.model import Message, Reply
+from bot.errors import ConfigError, NotFound, StoreUnavailable
+from bot.model import Action, Message, Reply
+from bot.platforms import Doors
 from bot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,7 +36,8 @@ T = TypeVar("T")
 DRAIN = 14.0  # seconds for running requests and jobs together, when asked to stop
 HARD_STOP = 19.0  # seconds after which what still hangs is cut off (its jobs run again at the next start)
 URGENT_WORKERS = 4
-WORKERS = {"delivery.send": 32, "oncall.page": 8, "reporting.analyse": 2}  # jobs of a kind at once
+SENDERS = 16  # replies on their way out at once; they wait for a platform, so never on the threads that handle messages
+WORKERS = {"delivery.send": 32, "oncall.page": 8, "reporting.analyse": 2, "desk.show": 4}  # jobs of a kind at once
 
 
 class Edge:
@@ -43,6 +47,7 @@ class Edge:
         self._app, self._metrics = app, metrics
         self._normal = ThreadPoolExecutor(app.settings.workers, "desk")
         self._urgent = ThreadPoolExecutor(URGENT_WORKERS, "urgent")
+        self._senders = ThreadPoolExecutor(SENDERS, "send")
 
     async def handle(self, message: Message) -> Reply:
         """`Desk.handle`, on the emergency executor when somebody is in trouble."""
@@ -55,8 +60,27 @@ class Edge:
     async def run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._normal, work)
 
+    async def deliver(self, delivery: str) -> bool:
+        """Send a stored message now; False if it has to wait (the outbox sends it later)."""
+        return await asyncio.get_running_loop().run_in_executor(self._senders, self._app.deliver, delivery)
+
+    def doors(self) -> Doors:
+        """What a platform may ask of the desk."""
+        app = self._app
+        return Doors(handle=self.handle, deliver=self.deliver, work=app.work, room_card=self._room_card,
+                     in_room=app.room.listens)  # fmt: skip
+
+    def _room_card(self, action: Action) -> Card | None:
+        if not action.id.startswith(f"{self._app.room.prefix}."):
+            return None
+        try:
+            return self._app.room.card_of(action.value.partition(":")[0])
+        except (NotFound, StoreUnavailable):
+            return None
+
     def close(self) -> None:
         self._urgent.shutdown(wait=True)
+        self._senders.shutdown(wait=False, cancel_futures=True)
         self._normal.shutdown(wait=True, cancel_futures=True)
 
 
@@ -136,10 +160,16 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
         app.sweeper.start()
         spool = threading.Thread(target=_replay, args=(app, stopping), name="spool", daemon=True)
         spool.start()
+        for platform in app.platforms.values():
+            await platform.start(doors)
         yield
+        for platform in app.platforms.values():
+            await platform.stop()
 
     stopping = threading.Event()
-    web = create_web(web_services(app, edge, metrics, jobs))
+    doors = edge.doors()
+    endpoints = {path: door for platform in app.platforms.values() for path, door in platform.endpoints(doors).items()}
+    web = Front(create_web(web_services(app, edge, metrics, jobs)), endpoints)
     config = uvicorn.Config(
         web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=int(DRAIN) - 4,
         timeout_keep_alive=10, h11_max_incomplete_event_size=32_768,

@@ -62,6 +62,7 @@ def health(app: App, jobs: DbosJobs) -> Health:
     for name in app.channels:
         on = name != "web" or app.settings.local_chat
         checks.append(Check(f"channel {name}", "ok" if on else "note", "on" if on else "off"))
+    checks += [check for platform in app.platforms.values() for check in platform.health()]
     waiting_spool = len(app.spool.waiting())
     if waiting_spool:
         checks.append(Check("spool", "note", f"{waiting_spool} emergencies wait for the database"))

@@ -25,13 +25,12 @@ CREATE TABLE teams_user (
 CREATE INDEX teams_user_person ON teams_user (person);
 CREATE INDEX teams_user_conversation ON teams_user (conversation);
 
--- A sent card by its message id. `part` counts the messages of a card that needed several; `moved` is its newer message.
+-- A sent card by its message id. `part` counts the messages of a card that needed several.
 CREATE TABLE teams_card (
     conversation TEXT NOT NULL,
     activity TEXT NOT NULL,
     key TEXT NOT NULL,
     part BIGINT NOT NULL DEFAULT 0,
-    moved TEXT NOT NULL DEFAULT '',
     sent_at DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (conversation, activity)
 );
