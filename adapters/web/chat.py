@@ -24,9 +24,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.channels.web import web_place
+from adapters.shown import trusted_links
 from adapters.web.pages import Pages
 from adapters.web.people import Chosen, initials
-from adapters.web.render import Post, render_card, trusted_links, unpressed
+from adapters.web.render import Post, render_card, unpressed
 from adapters.web.security import FORM_BYTES, UPLOAD_BYTES
 from adapters.web.services import WebServices
 from bot.cards import Card, load

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -17,16 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from adapters.shown import visible as marked
 from adapters.web.services import WebServices
 from adapters.web.times import Times, zone_of
 from bot.model import Person
 from bot.organisation import pick
-
-# Bidirectional controls and characters without a picture (Unicode: Cf and Cc), but not the joiners that emoji and some
-# scripts need, and not tab and line ends. Lone surrogates cannot be sent at all.
-_INVISIBLE = re.compile(
-    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
 
 
 class Pages:
@@ -87,9 +81,7 @@ def environment() -> Environment:
 
 def visible(value: Any) -> Any:
     """Text with invisible and order-changing characters as marks like `[U+202E]`; anything else as it is."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", value)
-    return value
+    return marked(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @lru_cache(maxsize=64)

@@ -18,9 +18,6 @@ from markupsafe import Markup, escape
 from adapters.web.pages import visible
 from bot.cards import Button, Card, Choices
 
-_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{4,24}[0-9]\Z")
-_MAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[a-z]{2,}\Z", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class Post:
@@ -41,20 +38,6 @@ def render_card(env: Environment, say: Callable[..., str], post: Post) -> Markup
     """The fragment: an `<article>` with forms that post to `/chat/act`."""
     template: Any = env.get_template("card.html").module
     return Markup(template.card(post, say, _linker(post.trusted), pressed, _closed(post)))  # noqa: S704 (escaped inside)
-
-
-def trusted_links(values: Mapping[str, str]) -> dict[str, str]:
-    """Text that may become a link, and where it leads: the organisation's own web addresses, mailboxes and phones."""
-    links: dict[str, str] = {}
-    for value in values.values():
-        text = value.strip()
-        if re.match(r"https://[^\s<>\"]+\Z", text):
-            links[text] = text
-        elif _PHONE.match(text):
-            links[text] = "tel:" + re.sub(r"[^0-9+]", "", text)
-        elif _MAIL.match(text):
-            links[text] = f"mailto:{text}"
-    return links
 
 
 def pressed(button: Button) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from adapters.shown import trusted_links
 from adapters.web.pages import environment, visible
-from adapters.web.render import Post, pressed, render_card, trusted_links, unpressed
+from adapters.web.render import Post, pressed, render_card, unpressed
 from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text, text_card
 from tests.fakes.web import emergency_card, every_block, sample_words
 
