@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bot.errors import ConfigError
 from bot.settings import Settings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.app import App
 
 PATIENCE = 3.0  # seconds until we say why it takes so long
+SLOW = "Preparing the search: this takes a moment, once after each edit of the answers ..."
 
 
 @contextmanager
@@ -34,13 +35,13 @@ def opened(settings: Settings, *, search: bool = False) -> Iterator[App]:
         app.close()
 
 
-def build_app(settings: Settings) -> App:
+def build_app(settings: Settings, *, said: TextIO | None = None) -> App:
     """`bot.app.build`, saying so when it takes long (the first time, and after an edit of the answers).
 
     A data folder that cannot be used is said before that. Raises `ConfigError`.
     """
     _check_data(settings)
-    slow = threading.Timer(PATIENCE, _say_slow)
+    slow = threading.Timer(PATIENCE, print, (SLOW,), {"file": said or sys.stderr, "flush": True})
     slow.daemon = True
     slow.start()
     gc.disable()  # what is loaded now stays: looking through it for garbage would take a fifth of the time
@@ -73,7 +74,3 @@ def _check_data(settings: Settings) -> None:
         raise ConfigError(
             f"the data folder {settings.data} cannot be used ({why}): mend it, or set SECDESK_DATA"
         ) from error
-
-
-def _say_slow() -> None:
-    print("Preparing the search: this takes a moment, once after each edit of the answers ...", file=sys.stderr)

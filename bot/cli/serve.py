@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
     sock = listen(chosen)  # first: a port in use is said at once
     chosen = replace(chosen, port=sock.getsockname()[1])  # 0 means any that is free
     try:
-        app = build_app(chosen)
+        app = build_app(chosen, said=sys.stdout)  # standard error is for log lines
         try:
             serve(app, sock, lambda url: print(greeting(app, url), flush=True))
         finally:
