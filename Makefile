@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 PORT ?= 8765
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check e2e bench lock format clean help
+.PHONY: run test check e2e bench teams-package lock format clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,6 +48,9 @@ e2e: $(VENV)/.dev  ## the web chat and the console in a real browser
 
 bench: $(VENV)/.dev  ## measurements, never in CI
 	$(BIN)/python -m tests.bench
+
+teams-package: $(VENV)/.run  ## the app package for Microsoft Teams, from your settings (dist/secdesk-teams.zip)
+	@$(BIN)/python manifest/teams/package.py $(if $(SCHEMA),--schema $(SCHEMA))
 
 lock:  ## write both lock files anew (needs uv in the environment)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
