@@ -45,8 +45,8 @@ def load_sla(shelf: Shelf, faults: Faults) -> Mapping[Severity, Target] | None:
     return sla.targets if len(sla.targets) == len(SEVERITIES) else None
 
 
-def next_due(target: Target, created_at: float, acknowledged_at: float, resolved_at: float) -> float:
-    """When the next target is missed, in epoch seconds; `NEVER` once resolved."""
+def next_due(target: Target, since: float, acknowledged_at: float, resolved_at: float) -> float:
+    """When the next target is missed, in epoch seconds; `NEVER` once resolved. `since`: opened, or last opened again."""
     if resolved_at:
         return NEVER
-    return created_at + 60 * (target.resolve if acknowledged_at else target.acknowledge)
+    return since + 60 * (target.resolve if acknowledged_at else target.acknowledge)

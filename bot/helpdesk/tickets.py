@@ -171,7 +171,7 @@ class Tickets:
         row = self._store.lock(work.tx, number, work.at)
         if row is None or row["severity"] == severity:
             return
-        due = next_due(self._targets()[severity], row["created_at"], row["acknowledged_at"], row["resolved_at"])
+        due = next_due(self._targets()[severity], self._since(row), row["acknowledged_at"], row["resolved_at"])
         self._store.change(work.tx, number, {"severity": severity, "next_due_at": due})
         self._event(work, number, actor, "severity", severity, visible=False)
         work.audit(actor, "ticket.severity", number, severity=severity)
@@ -223,7 +223,7 @@ class Tickets:
         if row["state"] == "resolved":
             raise Conflict(self._words().say(analyst.language, "ticket.already_resolved", number=number))
         acknowledged = row["acknowledged_at"] or work.at
-        due = next_due(self._targets()[row["severity"]], row["created_at"], acknowledged, work.at)
+        due = next_due(self._targets()[row["severity"]], self._since(row), acknowledged, work.at)
         changes = {"state": "resolved", "resolved_at": work.at, "acknowledged_at": acknowledged, "next_due_at": due}
         self._store.change(work.tx, number, changes)
         self._event(work, number, analyst.key, "resolved", text, visible=True)
@@ -262,12 +262,17 @@ class Tickets:
 
     def _assign(self, work: Work, row: Row, analyst: Person) -> None:
         acknowledged = row["acknowledged_at"] or work.at
-        due = next_due(self._targets()[row["severity"]], row["created_at"], acknowledged, 0)
+        due = next_due(self._targets()[row["severity"]], self._since(row), acknowledged, 0)
         changes = {"assignee": analyst.key, "state": "claimed", "acknowledged_at": acknowledged, "resolved_at": 0.0,
                    "next_due_at": due}  # fmt: skip
         self._store.change(work.tx, row["number"], changes)
         self._event(work, row["number"], analyst.key, "claimed", "", visible=True)
         work.audit(analyst.key, "ticket.claim", row["number"])
+
+    def _since(self, row: Row) -> float:
+        """When the clock of a ticket started: at its opening, or when it was last opened again."""
+        events = self._store.events(row["number"], visible_only=True)
+        return max((event["at"] for event in events if event["kind"] == "reopened"), default=float(row["created_at"]))
 
     def _reopen(self, work: Work, row: Row, actor: str, text: str) -> None:
         due = next_due(self._targets()[row["severity"]], work.at, 0, 0)

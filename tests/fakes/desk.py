@@ -6,6 +6,7 @@ Loading the packaged content takes a second, so all tests of a process share one
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from adapters.channels.web import web_place
+from adapters.stores.open import open_db as open_db
 from bot.answering.answers import Knowledge
 from bot.answering.encoder import Encoders
 from bot.answering.entries import Library
@@ -36,7 +38,6 @@ from bot.reload import Watched
 from bot.reporting.context import Context
 from bot.reporting.examine import Examination, examine
 from bot.settings import Settings
-from tests.warm import warm_cache
 
 NOW = 1_900_000_000.0  # 17 March 2030, a Sunday
 YEARS = 3 * 365 * 86_400.0
@@ -157,7 +158,11 @@ class House:
         return Message(key or f"event-{self._events}", self.person(who), place, text, at=self.clock.now(), **more)
 
     def say(self, who: str, text: str = "", **more: Any) -> Reply:
-        return self.desk.handle(self.message(who, text, **more))
+        """Send a message and, as an edge does, send the reply at once."""
+        reply = self.desk.handle(self.message(who, text, **more))
+        if reply.delivery:
+            self.app.deliver(reply.delivery)
+        return reply
 
     def send(self, who: str, data: bytes = MAIL, name: str = "parcel.eml", text: str = "", **more: Any) -> Reply:
         return self.say(who, text, files=(File(name, data),), **more)
@@ -281,8 +286,10 @@ def labels(card: Card) -> list[str]:
 
 @cache
 def shared(cache_folder: Path) -> Contents:
-    """The packaged content, loaded once a process."""
-    return load_contents(None, cache_folder, date.today, "words")
+    """The packaged content, loaded once a process. Fitting the search takes long: one process does it, the others wait."""
+    with (cache_folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return load_contents(None, cache_folder, date.today, "words")
 
 
 def fixed(name: str, value: Any) -> Watched[Any]:
@@ -317,24 +324,27 @@ def _no_index() -> IndexSearch:
 # fixtures: a test module takes them over by name (`house = desk.house`) ------------------------------------------------
 
 
-_warm = cache(warm_cache)
+def cache_folder(config: pytest.Config) -> Path:
+    """Where what was fitted is kept between runs (`tests.warm` uses the same)."""
+    return Path(config.cache.mkdir("secdesk"))
 
 
 @pytest.fixture
 def contents(request: pytest.FixtureRequest) -> Contents:
     """The packaged content."""
-    return shared(_warm(request.config))
+    return shared(cache_folder(request.config))
 
 
 @pytest.fixture
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The data folder of a test."""
+    return data_folder(tmp_path / "data", cache_folder(request.config))
+
+
+def data_folder(folder: Path, fitted: Path) -> Path:
     """A data folder with a fixed key and a filled cache."""
-    return data_folder(tmp_path / "data", _warm(request.config))
-
-
-def data_folder(folder: Path, cache_folder: Path) -> Path:
     folder.mkdir(mode=0o700)
-    (folder / "cache").symlink_to(cache_folder)
+    (folder / "cache").symlink_to(fitted)
     key = folder / "secdesk.key"
     key.touch(0o600)
     key.write_text("v1:" + base64.b64encode(b"k" * 32).decode())
