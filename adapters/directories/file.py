@@ -109,6 +109,8 @@ class FileDirectory:
         yaml.width = 4096  # one person a line stays one line
         data = yaml.load(path.read_text("utf-8"))
         lines = data["people"]
+        offset = max(0, lines.lc.item(0)[1] - 2)  # of the dashes, as the author wrote them
+        yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
         for i in reversed(range(len(lines))):
             if str(lines[i]["id"]).strip() == person.id:
                 del lines[i]
@@ -117,4 +119,12 @@ class FileDirectory:
             yaml.dump(data, file)
         partial.replace(path)
         self.replace(other for other in self._people if other.id != person.id)
-        return ""
+        named = sorted(
+            str(file.relative_to(path.parent)) for file in path.parent.rglob("*.yaml") if _names(file, person)
+        )
+        return f"{person.id} is still named in {', '.join(named)}; take the name out there" if named else ""
+
+
+def _names(file: Path, person: Person) -> bool:
+    text = file.read_text("utf-8", errors="replace").casefold()
+    return any(name.casefold() in text for name in (person.id, person.email, person.name) if len(name) > 2)

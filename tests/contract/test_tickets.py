@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.stores.open import open_db
 from adapters.stores.sqlite import SqliteDb
 from bot.app.contents import Contents
 from bot.cards import as_text, pressables
@@ -307,7 +308,7 @@ def lasting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("lasting")
     cache = fakes.cache_folder(request.config)
     data = fakes.data_folder(folder / "data", cache)
-    database = fakes.open_db("", data)
+    database = open_db("", data)
     made = House(data, database, fakes.shared(cache))
     yield made
     made.close()
@@ -320,14 +321,14 @@ def lasting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 )
 def test_whatever_is_done_the_index_follows_from_the_times_and_the_chain_holds(lasting: House, steps: Any) -> None:
     lasting.clock.forward(60)
-    request = TicketRequest(lasting.analyst(DANA).key, lasting.place(DANA), "person", "x", "x", "S1")
+    dana = lasting.analyst(DANA)
+    request = TicketRequest(dana.key, lasting.place(DANA), "person", "x", "x", "S1")
     number = lasting.app.work(lambda work: lasting.app.tickets.open(work, request)).number
     for verb, who, seconds in steps:
         lasting.clock.forward(seconds)
         try:
             if verb == "said":
-                person = replace(lasting.person(DANA), key=lasting.key(DANA))
-                lasting.app.work(lambda work: lasting.app.tickets.said(work, number, person, "x"))
+                lasting.app.work(lambda work: lasting.app.tickets.said(work, number, dana, "x"))
             elif verb == "severity":
                 lasting.app.work(lambda work: lasting.app.tickets.raise_severity(work, number, "S2"))
             else:
@@ -349,7 +350,7 @@ def test_whatever_is_done_the_index_follows_from_the_times_and_the_chain_holds(l
 
 
 def test_a_full_disk_leaves_nothing_half_written(home: Path, contents: Contents, tmp_path: Path) -> None:
-    database = fakes.open_db("", tmp_path)
+    database = open_db("", tmp_path)
     assert isinstance(database, SqliteDb)
     house = House(home, database, contents)
     number = asked(house)
@@ -375,7 +376,7 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path, contents: Contents,
 
 
 def test_a_read_only_database_stores_nothing_and_says_so(home: Path, contents: Contents, tmp_path: Path) -> None:
-    database = fakes.open_db("", tmp_path)
+    database = open_db("", tmp_path)
     assert isinstance(database, SqliteDb)
     house = House(home, database, contents)
     house.say(DANA, "hello")

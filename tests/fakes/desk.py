@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from adapters.channels.web import web_place
-from adapters.stores.open import open_db as open_db
 from bot.answering.answers import Knowledge
 from bot.answering.encoder import Encoders
 from bot.answering.entries import Library
