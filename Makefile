@@ -44,6 +44,7 @@ check: $(VENV)/.dev  ## style, types, layers, dependencies
 	$(BIN)/secdesk lint
 
 e2e: $(VENV)/.dev  ## the web chat and the console in a real browser
+	$(BIN)/python -m pytest tests/e2e -n 0 -s
 	$(BIN)/python -m tests.e2e.run
 
 bench: $(VENV)/.dev  ## measurements, never in CI

@@ -120,12 +120,12 @@ def _grammar(book: Book, faults: list[Fault]) -> Grammar:
 
 
 def _mendable(book: Book, common: frozenset[str]) -> dict[str, set[str]]:
-    """Words that are known when mistyped: the listed ones, English ones in every text; all English ones in English texts.
+    """Words that are known when mistyped, by language; those under "" in every language.
 
-    The latter only where `common` words are there to protect: there are too many everyday words a letter away.
+    English texts get all English entries, where `common` words are there to protect: everyday words are often a letter away.
     """
-    listed = {lang: {*book.words.mend.get(lang, ()), *book.words.mend.get("en", ())} for lang in book.words.languages}
-    english = {word for listed_words in book.words.mend.values() for word in listed_words}
+    mend = book.words.mend
+    english = {word for listed in mend.values() for word in listed}
     if common:
         tables = {**book.words.things, **book.words.marks}
         entries = [
@@ -140,7 +140,8 @@ def _mendable(book: Book, common: frozenset[str]) -> dict[str, set[str]]:
         english |= {
             word.folded for entry in entries if entry.strip("*^") == entry for word in words(clean(entry.strip("~")))
         }
-    return {**listed, "en": {word for word in english if len(word) >= SHORTEST}}
+    others = {lang: set(listed) for lang, listed in mend.items() if lang != "en"}
+    return {**others, "": set(mend.get("en", ())), "en": {word for word in english if len(word) >= SHORTEST}}
 
 
 def _add(lexicon: Lexicon, name: str, entries: Words, form: Form, *, hides: bool) -> None:

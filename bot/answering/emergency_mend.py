@@ -21,28 +21,23 @@ _LONG = 7  # letters from which the first one may be wrong
 
 
 class Mender:
-    """`near(word, lang)` for each language it was given words of."""
+    """`near(word, lang)` by the words of that language and those listed under "" for all languages."""
 
     def __init__(self, words: Mapping[str, Iterable[str]], known: Iterable[str]) -> None:
         self._known = {plain(word) for word in known}
-        self._words = {lang: tuple(listed) for lang, listed in words.items()}
-        self._index = {"en": self._indexed("en")}
+        self._index = {lang: _index({plain(word) for word in listed}) for lang, listed in words.items()}
 
     def near(self, word: str, lang: str) -> list[str]:
         """The nearest words, in alphabetical order; empty for a known, a short or a quite different word."""
         if not SHORTEST <= len(word) <= _LONGEST or word in self._known or any(char.isdigit() for char in word[1:-1]):
             return []
-        if lang not in self._index:  # on the first need: a language nobody types costs nothing
-            self._index[lang] = self._indexed(lang)
-        best, index = _mistakes(word), self._index[lang]
-        seen = {entry for shorter in _deletes(word, best) for entry in index.get(shorter, ())}
+        best = _mistakes(word)
+        indexes = [self._index[name] for name in (lang, "") if name in self._index]
+        seen = {entry for shorter in _deletes(word, best) for index in indexes for entry in index.get(shorter, ())}
         alike = sorted(entry for entry in seen if _begins_alike(entry, word))
         scored = [(OSA.distance(word, entry, score_cutoff=best), entry) for entry in alike]
         least = min((score for score, _ in scored), default=best + 1)
         return [entry for score, entry in scored if score == least <= best]
-
-    def _indexed(self, lang: str) -> dict[str, tuple[str, ...]]:
-        return _index({plain(listed) for listed in self._words.get(lang, ())})
 
 
 def common_words() -> frozenset[str]:

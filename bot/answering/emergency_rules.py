@@ -139,7 +139,7 @@ class Grammar:
             base = not found and supposing and bool(rule.spoken)
             if base and _has(present, rule.spoken_masks):
                 found = self._met(scene, rule, rule.spoken)
-                if found and not self.director.supposed(scene, min(found)):
+                if found and not self.director.supposed(scene, _first_act(scene, found)):
                     found = ()
             if found:
                 yield self._weigh(scene, rule, found, base=base)
@@ -186,9 +186,9 @@ class Grammar:
         score = rule.points
         if score < SURE:
             score += self._around(scene, rule, found)
-            score += score < PLAIN and scene.near(self.director.marks["worry"], first)
+            score += score < PLAIN and any(scene.near(self.director.marks[mark], first) for mark in ("worry", "regret"))
         level = LEVELS[max(0, min(2, score, rule.most))]
-        if level == "fire" and (base or self._only_told(scene, rule, first)):
+        if level == "fire" and (base or self._only_told(scene, rule, found)):
             level = "confirm"
         return Match(rule, level, score)
 
@@ -202,18 +202,28 @@ class Grammar:
         fault = scene.near(marks["glitch"], first, besides=found)
         return -2 * harmless - fault - self.director.only_asked(scene, first)
 
-    def _only_told(self, scene: Scene, rule: Rule, first: int) -> bool:
-        marks = self.director.marks
+    def _only_told(self, scene: Scene, rule: Rule, found: Sequence[int]) -> bool:
+        """Whether it is long past, a training, somebody else's story or a supposition."""
+        marks, first = self.director.marks, _first_act(scene, found)
         if scene.near(marks["past"], first) or scene.near(marks["training"], first):
             return True
-        told = rule.told and self.director.before(scene, "third", first, 6, whole=True)
-        mine = self.director.before(scene, "i_did", first, 8) or self.director.before(scene, "made_me", first, 6)
-        if told and not mine:
+        others = scene.between(marks["third"], first - 6, first - 1) if rule.told else ()
+        told = any(i not in found and scene.text[i].sentence == scene.text[first].sentence for i in others)
+        if (
+            told
+            and not self.director.before(scene, "i_did", first, 8)
+            and not self.director.before(scene, "made_me", first, 6)
+        ):
             return True
         return self.director.supposed(scene, first)
 
 
 _FORMS: Mapping[bool, tuple[str, ...]] = {False: ("done", "any"), True: ("base", "any")}
+
+
+def _first_act(scene: Scene, found: Sequence[int]) -> int:
+    """The first verb of what was found; its first word if it has no verb."""
+    return min(scene.acts.intersection(found), default=min(found))
 
 
 def _has(present: int, masks: tuple[int, ...]) -> bool:
@@ -250,9 +260,14 @@ def _together(scene: Scene, terms: tuple[Term, ...], span: int) -> Sequence[int]
 
 
 def best(found: Iterable[Match], order: Mapping[str, int]) -> Match | None:
-    """The match that decides: the highest level, then the kind that comes first in `order`, then the score."""
+    """The match that decides: the highest level, then a plain rule before a weak one, then the kind first in `order`."""
     return max(
         found,
-        key=lambda match: (LEVELS.index(match.level), -order.get(match.rule.kind, 99), match.score),
+        key=lambda match: (
+            LEVELS.index(match.level),
+            min(PLAIN, match.rule.points),
+            -order.get(match.rule.kind, len(order)),
+            match.score,
+        ),
         default=None,
     )

@@ -29,10 +29,11 @@ def slot(group: int, *, base: bool = False) -> int:
 
 @dataclass
 class Scene:
-    """`places` lists, for each slot, the positions of its words in `text`, in order."""
+    """`places` lists, for each slot, the positions of its words in `text`, in order. `acts` are the positions of verbs."""
 
     text: tuple[Word, ...]
     places: dict[int, list[int]] = field(default_factory=dict)
+    acts: set[int] = field(default_factory=set)
 
     def at(self, slot: int) -> Sequence[int]:
         """Positions of a slot."""
@@ -102,6 +103,7 @@ class Director:
             return
         if group in self._directed and self._towards_me(scene, hit):
             return
+        scene.acts.add(hit.start)
         done = form is Form.DONE
         if form is Form.UNLESS_MODAL:
             done = not self.before(scene, "modal", hit.start, 3)

@@ -150,6 +150,8 @@ class Lexicon:
         if not senses or word.exact == word.folded:
             senses = senses | self._folded.get(word.folded, set())
         senses = senses | self._partly(word.folded)
+        if not senses and word.folded.endswith("s"):  # a plural or a possessive: "my boss's", "teammates"
+            senses = self._folded.get(word.folded[:-1], set())
         if senses or not lang:
             return tuple(sorted(senses)), word.folded, 0
         near = self._mender.near(word.folded, lang)

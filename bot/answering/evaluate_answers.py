@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.answering.encoder import Encoders
 from bot.answering.languages import Languages
 from bot.answering.search import Index, Ranking, decide
 from bot.errors import ConfigError
@@ -65,6 +66,7 @@ def evaluate_intents(
     typos: bool = False,
     *,
     light: bool = False,
+    encoders: Encoders | None = None,
     generic: Sequence[str] = (),
     languages: Languages | None = None,
     cache: Path | None = None,
@@ -74,7 +76,7 @@ def evaluate_intents(
     """Fit on the first `shots` variants of each entry, ask every question of a split. Raises ConfigError on a bad file."""
     data = _read(path)
     entries = [(entry["id"], entry["variants"][:shots]) for entry in data["entries"]]
-    index = Index.fit(entries, light=light, generic=generic, languages=languages, cache=cache)
+    index = Index.fit(entries, light=light, encoders=encoders, generic=generic, languages=languages, cache=cache)
     asked = [
         Asked(
             item["typo"] if typos and item.get("typo") else item["q"],

@@ -26,11 +26,11 @@ from bot.answering.confidence import FEATURES_1, FEATURES_3, Logistic, Read, rea
 from bot.answering.encoder import Encoders, Mode, load_encoders
 from bot.answering.entries import Library
 from bot.answering.fitting import Entries, fit_state
-from bot.answering.languages import Languages
+from bot.answering.languages import Languages, load_languages
 from bot.answering.lexical import Lexical
 from bot.answering.state import State
 from bot.answering.typos import Typos
-from bot.content import Faults, Shape, Shelf, parse, read
+from bot.content import Faults, Shape, Shelf, packaged_shelf, parse, read
 from bot.model import Outcome
 
 Floats = NDArray[np.float32]
@@ -142,8 +142,9 @@ class Index:
     ) -> Index:
         """An index over `(id, variants)` of each entry, or over a library's published entries.
 
-        `cache`: folder for embeddings and fitted state. `encoders`: share loaded ones. `previous`: its calibration is kept
-        and its head is where the new one starts, so that an edit is live within a second (fit again without it later).
+        `cache`: folder for embeddings and fitted state. `languages`: else the packaged lists. `encoders`: share loaded
+        ones. `previous`: its calibration is kept and its head is where the new one starts, so that an edit is live
+        within a second (fit again without it later).
         """
         pairs = entries.variants() if isinstance(entries, Library) else entries
         loaded = encoders or (previous.encoders if previous else load_encoders(cache, light=light))
@@ -152,7 +153,7 @@ class Index:
             fit_state(pairs, view, tuple(generic), cache, before[i] if before else None)
             for i, view in enumerate(loaded.views())
         ]
-        return cls(states, loaded, languages or Languages({}))
+        return cls(states, loaded, languages or load_languages(packaged_shelf()))
 
     @property
     def mode(self) -> Mode:
