@@ -1,5 +1,5 @@
 # Secdesk. `make run` and `make test` set themselves up; nothing needs root, Docker or a server.
-PYTHON ?= python3
+PYTHON ?= python3.11 python3.12 python3.13 python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8765
@@ -12,20 +12,22 @@ help:  ## what there is to make
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Secdesk needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make run PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (on Debian: the package python3-venv)"; exit 1; }
-	@touch $@
+	@for python in $(PYTHON); do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  $$python -m venv $(VENV) && touch $@ && exit 0; \
+	  echo "$$python cannot make an environment: its venv module is missing (on Debian: the package python3-venv)"; \
+	done; \
+	echo "Secdesk needs Python 3.11 or newer with its venv module; tried: $(PYTHON). Elsewhere: make run PYTHON=/its/path"; exit 1
 
 $(VENV)/.run: $(VENV)/.python requirements.txt pyproject.toml
-	@echo "Setting up (once) ..."
+	@echo "Setting up, once: this takes a few minutes ..."
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q bot adapters || true
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	@echo "Setting up the tests (once) ..."
+	@echo "Setting up the tests, once ..."
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
