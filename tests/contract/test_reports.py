@@ -8,32 +8,13 @@ from typing import Any
 import pytest
 
 from bot.cards import as_text, pressables
-from bot.model import File, Finding, Kind, Verdict
-from bot.reporting.context import Context
-from bot.reporting.examine import Examination
-from bot.reporting.mail_model import Email
+from bot.model import File, Kind, Verdict
 from bot.reporting.reports import SEVERITY, verdict_from, verdict_text
 from bot.turn import VerdictGiven
 from tests.fakes import desk as fakes
-from tests.fakes.desk import CLARA, DANA, JONAS, MAIL, SAM, House, labels
+from tests.fakes.desk import CLARA, DANA, JONAS, MAIL, SAM, SIGN, House, Says, labels
 
 contents, home = fakes.contents, fakes.home
-SIGN = Finding("links", "The link leads to hxxp://parcel-fee[.]example.", 3.0)
-
-
-class Says:
-    """`Examiner` that says what it is told to."""
-
-    def __init__(self) -> None:
-        self.verdict = Verdict(Kind.LIKELY_PHISHING, 0.97, (SIGN,), (), 6.0)
-        self.calls = 0
-        self.error: Exception | None = None
-
-    def examine(self, data: bytes, name: str, context: Context) -> Examination:
-        self.calls += 1
-        if self.error:
-            raise self.error
-        return Examination(Email("0" * 64, subject="Your parcel", text="Pay the fee", size=len(data)), self.verdict)
 
 
 @pytest.fixture

@@ -30,12 +30,13 @@ from bot.delivery import Sweeper
 from bot.errors import ChannelError, RetryLater, StoreUnavailable
 from bot.helpdesk.oncall import Rota, RotaFile
 from bot.helpdesk.tickets import Ticket
-from bot.model import Action, File, Message, Person, Place, Reply
+from bot.model import Action, File, Finding, Kind, Message, Person, Place, Reply, Verdict
 from bot.organisation import Organisation
 from bot.ports import Db, Page, Payload, SentRef, Tx
 from bot.reload import Watched
 from bot.reporting.context import Context
 from bot.reporting.examine import Examination, examine
+from bot.reporting.mail_model import Email
 from bot.settings import Settings
 
 NOW = 1_900_000_000.0  # 17 March 2030, a Sunday
@@ -82,6 +83,21 @@ class InProcess:
 
     def examine(self, data: bytes, name: str, context: Context) -> Examination:
         return examine(data, name, context)
+
+
+SIGN = Finding("links", "The link leads to hxxp://parcel-fee[.]example.", 3.0)
+
+
+class Says:
+    """`Examiner` that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.verdict = Verdict(Kind.LIKELY_PHISHING, 0.97, (SIGN,), (), 6.0)
+        self.calls = 0
+
+    def examine(self, data: bytes, name: str, context: Context) -> Examination:
+        self.calls += 1
+        return Examination(Email("0" * 64, subject="Your parcel", text="Pay the fee", size=len(data)), self.verdict)
 
 
 @dataclass
