@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 
 _KNOWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-_NOISY = ("dbos", "sqlalchemy", "alembic", "asyncio", "multipart", "psycopg", "uvicorn.access")
+_NOISY = ("dbos", "sqlalchemy", "alembic", "asyncio", "multipart", "psycopg", "uvicorn")
 
 
 class JsonLines(logging.Formatter):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.app import App
 
 PATIENCE = 3.0  # seconds until we say why it takes so long
-SLOW = "Preparing the search: this takes a moment, once after each edit of the answers ..."
+SLOW = "Preparing the search: a minute or two the first time, less after an edit of the answers ..."
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def greeting(app: App, url: str) -> str:
         lines.append(f"  sign in    {link}\n             (once, as {person.name}; another: secdesk console-link)")
     except Exception as error:  # nobody on the desk yet: the rest works all the same
         lines.append(f"  sign in    no link: {error}")
+    lines.append("  stop       Ctrl-C")
     if app.organisation().sample:
         lines.append("  These are sample values and people. Run `secdesk init` to make your own.")
     return "\n".join(lines)

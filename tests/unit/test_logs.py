@@ -76,5 +76,5 @@ def test_everything_goes_to_standard_error(root: logging.Logger, capsys: pytest.
 
 def test_libraries_that_talk_stay_quiet(root: logging.Logger) -> None:
     set_up_logs("debug", json=False)
-    for name in ("dbos", "sqlalchemy", "alembic", "asyncio", "multipart", "psycopg", "uvicorn.access"):
+    for name in ("dbos", "sqlalchemy", "alembic", "asyncio", "multipart", "psycopg", "uvicorn.error"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO), name
