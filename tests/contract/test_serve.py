@@ -39,9 +39,7 @@ def server(place: Path) -> Iterator[Served]:
 def test_it_says_where_it_is(server: Served) -> None:
     url = f"http://127.0.0.1:{server.port}"
     said = server.said.removeprefix(f"{SLOW}\n")
-    assert said.startswith(
-        f"Secdesk is at {url}\n  web chat   {url}/\n  console    {url}/console\n  sign in    "
-    )
+    assert said.startswith(f"Secdesk is at {url}\n  web chat   {url}/\n  console    {url}/console\n  sign in    ")
     assert "These are sample values and people. Run `secdesk init` to make your own." in server.said
 
 
