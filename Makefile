@@ -32,7 +32,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	@touch $@
 
 run: $(VENV)/.run  ## start Secdesk with a sample organisation, a web chat and the console
-	@SECDESK_DATA=$${SECDESK_DATA:-.secdesk} SECDESK_PORT=$${SECDESK_PORT:-$(PORT)} $(BIN)/secdesk serve
+	@SECDESK_DATA=$${SECDESK_DATA:-.secdesk} SECDESK_PORT=$${SECDESK_PORT:-$(PORT)} exec $(BIN)/secdesk serve
 
 test: $(VENV)/.dev  ## run the tests
 	@$(BIN)/python -m pytest
