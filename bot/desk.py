@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -107,7 +106,7 @@ class Desk:
     def handle(self, message: Message) -> Reply:
         """One message in, one reply out, always: if nothing can be stored the reply says so and names a phone number."""
         try:
-            if not self.urgent(message) and not self._pace.allows(message.person.id, time.monotonic()):
+            if not self.urgent(message) and not self._pace.allows(message.person.id, self._parts.clock.now()):
                 too_fast = Reply(self._plain(message, "desk.too_fast"), message.place)
                 return self._earlier(message.key) or too_fast
             return self.replay(message)
@@ -281,7 +280,7 @@ class Pace:
     def allows(self, who: str, now: float) -> bool:
         with self._lock:
             left, then = self._left.get(who, (self._burst, now))
-            left = min(self._burst, left + (now - then) * self._rate)
+            left = min(self._burst, left + max(0.0, now - then) * self._rate)
             if len(self._left) > 10_000:
                 self._left.clear()
             self._left[who] = (left - 1 if left >= 1 else left, now)
