@@ -91,7 +91,7 @@ class TeamsChannel:
     async def _where(self, conversation: str) -> Where:
         if not conversation:
             raise Unreachable("no chat is known")
-        found = await tolerant(self._state.where, conversation, otherwise=None)
+        found = self._state.there(conversation) or await tolerant(self._state.where, conversation, otherwise=None)
         return found or self._elsewhere
 
     async def _post(self, where: Where, place: Place, to: str, activity: Mapping[str, Any], key: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,7 @@ LEEWAY: Final = 300.0  # seconds two clocks may differ (the platform's own figur
 KEPT: Final = 24 * 3600.0  # after this long keys are fetched anew even if none is missing
 REFETCHES: Final = 6  # unknown key ids that may cause a fetch in a minute: anybody can make ids up
 TOKEN_CHARACTERS: Final = 16_384
+REMEMBERED: Final = 256  # genuine tokens; a key that is fetched anew makes them be checked anew
 
 
 class Denied(Exception):
@@ -134,6 +136,7 @@ class InboundCheck:
         if not trust.app_id:
             raise ValueError("an empty app id would accept tokens of anybody")
         self._trust, self._keys = trust, keys
+        self._genuine: OrderedDict[str, tuple[SigningKey, Mapping[str, Any]]] = OrderedDict()
 
     async def claims(self, authorization: str) -> Mapping[str, Any]:
         """The claims of a genuine token. Raises `Denied`, `KeysUnavailable`; nothing else, whatever the text is."""
@@ -151,7 +154,18 @@ class InboundCheck:
         key = await self._keys.get(kid)
         if CHANNEL_ID not in key.endorsements:
             raise Denied("the key is not endorsed for this channel")
-        return self._decoded(token, key)
+        return self._checked(token, key)
+
+    def _checked(self, token: str, key: SigningKey) -> Mapping[str, Any]:
+        """The platform uses a token for an hour: the same bytes under the same key need their signature checked once."""
+        found = self._genuine.get(token)
+        if found and found[0] is key and time.time() < float(found[1]["exp"]):
+            return found[1]
+        claims = self._decoded(token, key)
+        self._genuine[token] = (key, claims)
+        while len(self._genuine) > REMEMBERED:
+            self._genuine.popitem(last=False)
+        return claims
 
     def _decoded(self, token: str, key: SigningKey) -> Mapping[str, Any]:
         try:

@@ -13,9 +13,9 @@ from typing import Any
 from botbuilder.core import BotAdapter, InvokeResponse, TurnContext  # type: ignore[import-untyped]
 from botbuilder.core.teams import TeamsActivityHandler  # type: ignore[import-untyped]
 from botbuilder.schema import Activity as SdkActivity  # type: ignore[import-untyped]
-from botbuilder.schema import ConversationReference, ResourceResponse
+from botbuilder.schema import ChannelAccount, ConversationAccount, ConversationReference, ResourceResponse
 
-from adapters.channels.teams_activities import Activity, Malformed
+from adapters.channels.teams_activities import Activity
 from adapters.channels.teams_connector import Connector
 from adapters.channels.teams_turns import Answer, Turns
 
@@ -55,8 +55,8 @@ class Adapter(BotAdapter):  # type: ignore[misc]
         self._connector = connector
 
     async def process(self, raw: Mapping[str, Any], activity: Activity, bot: SecdeskBot) -> Answer | None:
-        """Run one turn; what an invoke is answered with, None for everything else. Raises `Malformed`."""
-        context = TurnContext(self, _typed(raw))
+        """Run one turn; what an invoke is answered with, None for everything else."""
+        context = TurnContext(self, typed(raw, activity))
         context.turn_state[_OURS] = activity
         await self.run_pipeline(context, bot.on_turn)
         answered = context.turn_state.get(BotAdapter._INVOKE_RESPONSE_KEY)
@@ -87,8 +87,19 @@ class Adapter(BotAdapter):  # type: ignore[misc]
         raise NotImplementedError
 
 
-def _typed(raw: Mapping[str, Any]) -> SdkActivity:
-    try:
-        return SdkActivity.deserialize(dict(raw))
-    except Exception as error:  # the SDK has a dozen ways to say so
-        raise Malformed(type(error).__name__) from error
+def typed(raw: Mapping[str, Any], activity: Activity) -> SdkActivity:
+    """What the SDK needs to tell activities apart and to reply. Its own deserialiser takes longer than all the rest of a
+    turn, refuses dates it does not like, and everything else has been read already."""
+    added, action = raw.get("membersAdded"), raw.get("action")
+    members = (
+        [ChannelAccount(id=item.get("id")) for item in added if isinstance(item, dict)]
+        if isinstance(added, list)
+        else None
+    )
+    return SdkActivity(
+        type=raw["type"], id=activity.id, name=activity.name or None, channel_id=raw.get("channelId"),
+        service_url=activity.service_url, text=activity.text, members_added=members,
+        action=action if isinstance(action, str) else None, reply_to_id=activity.card or None,
+        conversation=ConversationAccount(id=activity.address), recipient=ChannelAccount(id=activity.bot),
+        from_property=ChannelAccount(id=activity.sender.id, aad_object_id=activity.sender.aad),
+    )  # fmt: skip

@@ -44,7 +44,7 @@ class TeamsPeople:
     async def person(self, activity: Activity) -> Person:
         """Never raises: with roster and database away the person is a stranger, who can still report and cry for help."""
         sender = activity.sender
-        known = await tolerant(self._state.known, activity.tenant, sender.aad or sender.id, otherwise=None)
+        known = await self._known(activity)
         profile = known.profile if known else None
         if known is None or not self._state.fresh(known):
             profile = await self._ask(activity) or profile
@@ -55,8 +55,7 @@ class TeamsPeople:
 
     async def met(self, activity: Activity, person: Person) -> None:
         """Bind the pseudonym, once there is one, to the platform's id, so that nudges and tickets find the chat."""
-        tenant, user = activity.tenant, activity.sender.aad or activity.sender.id
-        known = await tolerant(self._state.known, tenant, user, otherwise=None)
+        known = await self._known(activity)
         if known is None or known.person:
             return
         key = person.key or await tolerant(self._who.known_key, person, otherwise="")
@@ -74,8 +73,7 @@ class TeamsPeople:
         """The personal chat of whoever sent this, opened if need be. Raises `Unreachable`, `RetryLater`, `ChannelError`."""
         if activity.scope == "personal":
             return activity.place
-        tenant, user = activity.tenant, activity.sender.aad or activity.sender.id
-        known = await tolerant(self._state.known, tenant, user, otherwise=None)
+        tenant, known = activity.tenant, await self._known(activity)
         if known and known.conversation:
             return Place(NAME, known.conversation)
         chat = await self._connector.create(activity.service_url, tenant, activity.bot, activity.sender.id)
@@ -85,6 +83,11 @@ class TeamsPeople:
         return Place(NAME, chat)
 
     # inside
+
+    async def _known(self, activity: Activity) -> Known | None:
+        """From memory if we can: a thread costs more than the look."""
+        tenant, user = activity.tenant, activity.sender.aad or activity.sender.id
+        return self._state.remembered(tenant, user) or await tolerant(self._state.known, tenant, user, otherwise=None)
 
     async def _opened(self, activity: Activity, known: Known | None, chat: str) -> None:
         opened = replace(activity, conversation=chat, thread="", scope="personal")

@@ -106,11 +106,16 @@ class TeamsState:
 
     def seen(self, activity: Activity) -> None:
         """Keep the conversation of an activity, if it is new or has moved."""
-        found = Where(activity.service_url, activity.tenant, activity.bot, activity.scope, activity.team)
-        known = self.where(activity.conversation)
-        if known and (known.service_url, known.tenant, known.bot) == (found.service_url, found.tenant, found.bot):
-            return
-        self.keep(activity.conversation, found)
+        if not _same(self.where(activity.conversation), activity):
+            self.keep(activity.conversation, _where(activity))
+
+    def seen_before(self, activity: Activity) -> bool:
+        """Whether `seen` would have nothing to do, from memory alone: for the event loop."""
+        return _same(self._where.get(activity.conversation), activity)
+
+    def there(self, conversation: str) -> Where | None:
+        """As `where`, from memory alone."""
+        return self._where.get(conversation)
 
     def keep(self, conversation: str, found: Where) -> None:
         """Remember where a conversation is: in memory first, so that a reply finds its way with the database away."""
@@ -137,6 +142,10 @@ class TeamsState:
         self._known.clear()
 
     # people
+
+    def remembered(self, tenant: str, user: str) -> Known | None:
+        """As `known`, from memory alone: for the event loop."""
+        return self._known.get(self._digest(tenant, user))
 
     def known(self, tenant: str, user: str) -> Known | None:
         """Who this platform user is, as far as we have asked."""
@@ -226,6 +235,15 @@ class TeamsState:
 
     def _digest(self, tenant: str, user: str) -> str:
         return self._vault.digest(_PURPOSE, f"{tenant}/{user}".encode())
+
+
+def _where(activity: Activity) -> Where:
+    return Where(activity.service_url, activity.tenant, activity.bot, activity.scope, activity.team)
+
+
+def _same(known: Where | None, activity: Activity) -> bool:
+    given = (activity.service_url, activity.tenant, activity.bot)
+    return known is not None and (known.service_url, known.tenant, known.bot) == given
 
 
 class Recent(Generic[T]):

@@ -90,7 +90,8 @@ class Turns:
         if activity.kind == "removed":
             await tolerant(self._parts.state.left, activity.conversation, otherwise=None)
             return None
-        await tolerant(self._parts.state.seen, activity, otherwise=None)
+        if not self._parts.state.seen_before(activity):
+            await tolerant(self._parts.state.seen, activity, otherwise=None)
         match activity.kind:
             case "message":
                 await self._message(activity)

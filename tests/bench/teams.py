@@ -65,7 +65,7 @@ async def load(port: int, platform: int, level: int) -> tuple[float, float]:
 
         async def one() -> None:
             for i in queue:
-                body = fake.message(f"hello {i}", f"user{i % 200}", id=f"{level}-{i}")
+                body = fake.message(f"hello {i}", f"user{i % 20}", id=f"{level}-{i}")
                 started = time.perf_counter()
                 answer = await client.post(
                     f"http://127.0.0.1:{port}/api/messages", json=body, headers={"Authorization": f"Bearer {token}"}
