@@ -164,7 +164,7 @@ class _Builder:
         self._seen.add(id(node))
         if node.tag not in _TAGS and node.tag != "!":
             return self._refuse(place, f"the tag {node.tag} is not allowed", "remove it")
-        if len(path) > MAX_DEPTH:
+        if isinstance(node, yaml.CollectionNode) and len(path) >= MAX_DEPTH:
             return self._refuse(place, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -209,6 +209,7 @@ def _real_path(document: Document, loc: tuple[int | str, ...]) -> PathTuple:
     return path
 
 
+_EXACTLY = re.compile(r"\^([a-z]+/[0-9]+)\$")  # a pattern that only one text fits: "answer/1"
 _MENDS: Mapping[str, str] = {
     "missing": "add it",
     "extra_forbidden": "remove it, or check its spelling",
@@ -226,6 +227,8 @@ def _words(item: Any) -> tuple[str, str]:
         return f'"{name}" is missing', "add it"
     if kind == "extra_forbidden":
         return f'"{name}" is not a key that is known here', _MENDS[kind]
+    if kind == "string_pattern_mismatch" and (exactly := _EXACTLY.fullmatch(item["ctx"]["pattern"])):
+        return f'"{name}" is not {exactly[1]}', f"write {name}: {exactly[1]}"
     message = str(item["msg"]).removeprefix("Value error, ")
     what, _, mend = message.partition(" | ")  # our own validators write "what | mend"
     return f'"{name}": {what[:1].lower()}{what[1:]}' if name else what, mend or _MENDS.get(kind, "correct it")

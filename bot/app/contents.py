@@ -68,7 +68,7 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
     """Load everything. Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml."""
     shelf, ours = packaged_shelf(overlay), packaged_shelf(None)
     directory = FileDirectory(overlay)
-    fitted: list[Index] = []  # the last one, so that an edit shares its encoders
+    fitted: list[Index] = []  # the last one: an edit starts from it
     organisation = Watched("organisation", lambda: _organisation(shelf), lambda: shelf.stamp(*ORG_FILES))
 
     def org() -> Organisation:
@@ -98,13 +98,15 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         if faults.found:  # nothing good has been in use yet: what ships stands in for what is broken
             shipped = read_answers(ours, vocabulary, Faults(), today=today(), cache=cache)
             library, small, generic = _joined(library, shipped), load_smalltalk(ours, Faults()), load_generic(ours)
-        if fitted:
-            encoders = fitted[0].encoders
+        previous = fitted[0] if fitted else None
+        if previous:
+            encoders = previous.encoders
         elif search == "words":
             encoders = Encoders("words", ())
         else:
             encoders = load_encoders(cache, light=search == "light")
-        index = Index.fit(library, cache=cache, generic=generic, encoders=encoders)
+        # an edit starts from what is in use, so that it is live within a second; the next start fits everything anew
+        index = Index.fit(library, cache=cache, generic=generic, encoders=encoders, previous=previous)
         fitted[:] = [index]
         return Knowledge(library, IndexSearch(index), small)
 

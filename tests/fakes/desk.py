@@ -300,11 +300,18 @@ def labels(card: Card) -> list[str]:
 
 
 @cache
-def shared(cache_folder: Path) -> Contents:
-    """The packaged content, loaded once a process. Fitting the search takes long: one process does it, the others wait."""
-    with (cache_folder / "lock").open("w") as lock:
+def shared(fitted: Path) -> Contents:
+    """The packaged content, loaded once a process."""
+    with alone(fitted):
+        return load_contents(None, fitted, date.today, "words")
+
+
+@contextmanager
+def alone(fitted: Path) -> Iterator[None]:
+    """Fitting the search takes long: one process does it, the others wait and find it done."""
+    with (fitted / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return load_contents(None, cache_folder, date.today, "words")
+        yield
 
 
 def fixed(name: str, value: Any) -> Watched[Any]:
