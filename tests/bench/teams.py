@@ -49,7 +49,8 @@ def measure() -> Iterator[tuple[str, float]]:
         ours, stock = rates["ours", level], rates["stock", level]
         tail = tails["stock", level] / tails["ours", level]
         print(
-            f"  {level:>2} at once: ours {ours:.0f}/s, stock {stock:.0f}/s: {ours / stock:.1f} times; its p95 is {tail:.1f} of ours"
+            f"  {level:>2} at once: ours {ours:.0f}/s, stock {stock:.0f}/s: {ours / stock:.1f} times; "
+            f"its p95 is {tail:.1f} of ours"
         )
 
 
