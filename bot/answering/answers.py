@@ -82,9 +82,10 @@ class Answers:
         store: QuestionStore,
         confirmer: Confirmer,
         promise: Callable[[Person, float], str],
+        propose: Callable[[Turn], Effect] | None = None,
     ) -> None:
         self._knowledge, self._organisation, self._escalation = knowledge, organisation, escalation
-        self._store, self._confirmer, self._promise = store, confirmer, promise
+        self._store, self._confirmer, self._promise, self._propose = store, confirmer, promise, propose
 
     def just_asking(self, turn: Turn, entry: str) -> Effect:
         """The article itself, for somebody who said that nothing has happened."""
@@ -114,6 +115,11 @@ class Answers:
         entry = ids[0] if outcome in {Outcome.ANSWER, Outcome.CONFIRM} else ""
         return Considered(outcome, entry, ids if outcome is Outcome.SUGGEST else (), judged.confidence)
 
+    def confidential(self, text: str, person: Person) -> bool:
+        """Whether the answer is for this person's eyes: it is urgent, about an incident, or not for everybody."""
+        entry = self._knowledge().library.entries.get(self.consider(text, person).entry)
+        return entry is not None and (not entry.public or entry.severity in ("S2", "S3") or entry.group == "incident")
+
     def card(self, entry: str, person: Person, at: float, *, question: str = "", ticket: str = "") -> Card:
         """An entry as this person would see it. Raises `NotFound` if it is not theirs to see."""
         found = self._entry(entry, person)
@@ -140,7 +146,7 @@ class Answers:
             return None
         small = self._knowledge().smalltalk.kind(turn.text)
         if small == "person":
-            return lambda work: self.escalate(work, turn, turn.text)
+            return lambda work: self.escalate(work, turn, turn.text, asked_for=True)
         if small:
             card = self._small(turn, small)
             return lambda _work: card
@@ -156,6 +162,8 @@ class Answers:
                 return lambda work: self.escalate(work, turn, value)
             case "solved" | "unhelpful":
                 return lambda work: self._rate(work, turn, verb, value)
+            case "propose" if self._propose:
+                return self._propose(turn)
             case "why":
                 return lambda _work: self._why(turn, value)
         return None
@@ -192,8 +200,8 @@ class Answers:
             ticket = self._escalation.open(work, request).number
         return self.card(entry.id, turn.person, turn.at, question=question, ticket=ticket)
 
-    def escalate(self, work: Work, turn: Turn, text: str, confidence: float = 0.0) -> Card:
-        """A person, with the ticket already filled in."""
+    def escalate(self, work: Work, turn: Turn, text: str, confidence: float = 0.0, *, asked_for: bool = False) -> Card:
+        """A person, with the ticket already filled in. `asked_for`: a person was what they wanted."""
         subject = text or self._words.say("en", "ticket.no_subject")
         self._keep(work, turn, subject, Outcome.ESCALATE, "", confidence)
         if not turn.person.known:
@@ -207,9 +215,9 @@ class Answers:
             lines = "\n".join(("> " if row["direction"] == "in" else "< ") + row["text"] for row in talk)
             self._escalation.log(work, ref.number, turn.person.key, "conversation", lines)
         work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": ref.number})
-        return self.person_card(turn.person, turn.at, ref.number)
+        return self.person_card(turn.person, turn.at, ref.number, asked_for=asked_for)
 
-    def person_card(self, person: Person, at: float, number: str) -> Card:
+    def person_card(self, person: Person, at: float, number: str, *, asked_for: bool = False) -> Card:
         """That a person has it now; without a number: that a person would get it. Outsiders get the phone number."""
         words, lang = self._words, person.language
         values = self._organisation().values(person.entity)
@@ -219,7 +227,8 @@ class Answers:
             emergency = Button(words.say(lang, "button.emergency"), "emergency.start", "incident")
             blocks = (Text(words.say(lang, "small.guest")), Text(phone), Buttons((report, emergency)))
             return Card("", blocks, lang=lang)
-        title = words.say(lang, "escalate.title", number=number) if number else words.say(lang, "escalate.would")
+        key = "person.title" if asked_for else "escalate.title" if number else "escalate.would"
+        title = words.say(lang, key, number=number)
         body = words.say(lang, "escalate.body", by=self._promise(person, at))
         leave = Button(words.say(lang, "button.leave_ticket"), "tickets.leave", number)
         mine = Button(words.say(lang, "button.my_tickets"), "tickets.mine")
