@@ -14,7 +14,7 @@ from adapters.channels.teams_connector import Connector, Gone
 from adapters.channels.teams_pace import TENANT, TENANT_WAITING, THREAD
 from adapters.channels.teams_people import tolerant
 from adapters.channels.teams_state import TeamsState, Where
-from bot.cards import Card, pressables
+from bot.cards import Card
 from bot.errors import RetryLater, Unreachable
 from bot.health import Check
 from bot.model import Place
@@ -51,7 +51,7 @@ class TeamsChannel:
         posted = ""
         for part, adaptive in enumerate(parts):
             posted = done.get(part, "") or await self._post(where, place, to, activity_of(adaptive, card), key)
-            if part not in done and (len(parts) > 1 or _answers_to_presses(card)):
+            if part not in done and len(parts) > 1:
                 await tolerant(self._state.sent, place.conversation, posted, key, part, otherwise=None)
         return SentRef(NAME, to, posted)
 
@@ -119,9 +119,3 @@ class TeamsChannel:
             (f"thread:{place.conversation}", THREAD),
         )  # a channel is one thread
         return await tolerant(self._state.reserve, lanes, otherwise=0.0)
-
-
-def _answers_to_presses(card: Card) -> bool:
-    return next(iter(pressables(card)), None) is not None or any(
-        block.__class__.__name__ == "Input" for block in card.blocks
-    )

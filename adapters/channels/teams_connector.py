@@ -20,7 +20,6 @@ import httpx
 from bot.errors import ChannelError, RetryLater, Unreachable
 
 log = logging.getLogger(__name__)
-TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 AGAIN: Final = frozenset({412, 429, 502, 504})
 ATTEMPTS: Final = 4
 PATIENCE: Final = 8.0  # seconds one call may spend waiting between its attempts

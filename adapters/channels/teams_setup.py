@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +15,10 @@ import httpx
 from adapters.channels.teams import TeamsChannel
 from adapters.channels.teams_activities import NAME, Activity, Quoted
 from adapters.channels.teams_auth import InboundCheck, Keys, Trust
-from adapters.channels.teams_connector import TIMEOUT, Connector
+from adapters.channels.teams_connector import Connector
 from adapters.channels.teams_edge import PATH, Playground, TeamsEdge
 from adapters.channels.teams_files import TeamsFiles
+from adapters.channels.teams_http import Clients
 from adapters.channels.teams_people import TeamsPeople
 from adapters.channels.teams_state import TeamsState, TeamsStore, Where
 from adapters.channels.teams_tokens import Credentials, Tokens, proof
@@ -32,32 +32,10 @@ from bot.settings import Settings
 from bot.turn import Work
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold conversation ids
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CHANNEL: Final = re.compile(r"19:[^/?#\s]+@thread\.(?:tacv2|skype|v2)")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-
-class Clients:
-    """One pooled HTTP client for each event loop that asks: the server's, or the one of a command."""
-
-    def __init__(self) -> None:
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
-            weakref.WeakKeyDictionary()
-        )
-
-    def __call__(self) -> httpx.AsyncClient:
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
-            client = self._clients[loop] = httpx.AsyncClient(timeout=TIMEOUT, limits=limits)
-        return client
-
-    async def close(self) -> None:
-        """Close the running loop's client."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client:
-            await client.aclose()
 
 
 class NoTokens:

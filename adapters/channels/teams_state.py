@@ -50,7 +50,7 @@ class TeamsStore(Protocol):
 
     def sent_parts(self, key: str) -> dict[int, str]: ...
 
-    def card(self, conversation: str, activity: str) -> Row | None: ...
+    def card(self, refs: Sequence[str]) -> Row | None: ...
 
     def pace(self, tx: Tx, name: str, at: float) -> str: ...
 
@@ -194,7 +194,7 @@ class TeamsState:
     # cards
 
     def sent(self, conversation: str, activity: str, key: str, part: int) -> None:
-        """Remember which card a message is."""
+        """Remember that a part of a long card has gone out."""
         row = {"conversation": conversation, "activity": activity, "key": key, "part": part, "at": self._clock.now()}
         with self._db.tx() as tx:
             self._store.add_card(tx, row)
@@ -202,9 +202,10 @@ class TeamsState:
     def sent_parts(self, key: str) -> dict[int, str]:
         return self._store.sent_parts(key)
 
-    def card(self, conversation: str, activity: str) -> Card | None:
-        """The card that was sent as this message."""
-        row = self._store.card(conversation, activity) if activity else None
+    def card(self, activity: Activity) -> Card | None:
+        """The card whose button was pressed. In a channel it may have started the thread that it is in."""
+        refs = [f"{activity.address}/{activity.card}", f"{activity.conversation}/{activity.card}"]
+        row = self._store.card(refs) if activity.card else None
         return load(row["card"]) if row else None
 
     # pace

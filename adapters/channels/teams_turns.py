@@ -151,7 +151,7 @@ class Turns:
         assert activity.action is not None  # noqa: S101 (that is what makes it a press)
         person = await self._parts.people.person(activity)
         message = Message(activity.key, person, activity.place, "", activity.action, at=self._parts.clock.now())
-        shown = await tolerant(self._parts.state.card, activity.conversation, activity.card, otherwise=None)
+        shown = await tolerant(self._parts.state.card, activity, otherwise=None)
         reply = await self._parts.handle(message)
         self._later(self._send(reply, message))
         self._later(self._parts.people.met(activity, person))

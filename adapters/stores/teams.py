@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.ports import Db, Row, Tx
 
@@ -77,15 +77,16 @@ class SqlTeamsStore:
         )
 
     def sent_parts(self, key: str) -> dict[int, str]:
-        """The messages of a card that have gone out: part → message id."""
+        """The messages of a long card that have gone out: part → message id."""
         rows = self._db.query("SELECT part, activity FROM teams_card WHERE key = :key", key=key)
         return {int(row["part"]): str(row["activity"]) for row in rows}
 
-    def card(self, conversation: str, activity: str) -> Row | None:
-        """What was sent as this message: `card` as stored, and whose it is."""
-        sql = """SELECT delivery.card, delivery.person FROM teams_card JOIN delivery ON delivery.key = teams_card.key
-                 WHERE teams_card.conversation = :conversation AND teams_card.activity = :activity"""
-        return _first(self._db.query(sql, conversation=conversation, activity=activity))
+    def card(self, refs: Sequence[str]) -> Row | None:
+        """What was sent as this message (`address/id`, as `bot.delivery` keeps it): `card` as stored, and whose it is."""
+        for ref in refs:
+            if rows := self._db.query("SELECT card, person FROM delivery WHERE ref = :ref", ref=ref):
+                return rows[0]
+        return None
 
     # pace
 

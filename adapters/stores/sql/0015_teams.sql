@@ -25,7 +25,7 @@ CREATE TABLE teams_user (
 CREATE INDEX teams_user_person ON teams_user (person);
 CREATE INDEX teams_user_conversation ON teams_user (conversation);
 
--- A sent card by its message id. `part` counts the messages of a card that needed several.
+-- The messages of a card that needs several: a sending that is repeated goes on where it stopped.
 CREATE TABLE teams_card (
     conversation TEXT NOT NULL,
     activity TEXT NOT NULL,
@@ -44,3 +44,6 @@ CREATE TABLE teams_pace (
     sent TEXT NOT NULL,
     updated_at DOUBLE PRECISION NOT NULL
 );
+
+-- Whose button was pressed: a delivery by the message it became.
+CREATE INDEX delivery_ref ON delivery (ref);
