@@ -136,7 +136,7 @@ class InboundCheck:
         if not trust.app_id:
             raise ValueError("an empty app id would accept tokens of anybody")
         self._trust, self._keys = trust, keys
-        self._genuine: OrderedDict[str, tuple[SigningKey, Mapping[str, Any]]] = OrderedDict()
+        self._genuine: OrderedDict[str, tuple[str, SigningKey | None, Mapping[str, Any]]] = OrderedDict()
 
     async def claims(self, authorization: str) -> Mapping[str, Any]:
         """The claims of a genuine token. Raises `Denied`, `KeysUnavailable`; nothing else, whatever the text is."""
@@ -144,6 +144,8 @@ class InboundCheck:
         token = token.strip()
         if scheme.casefold() != "bearer" or not token or len(token) > TOKEN_CHARACTERS:
             raise Denied("no token")
+        if found := await self._remembered(token):
+            return found
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:
@@ -154,17 +156,18 @@ class InboundCheck:
         key = await self._keys.get(kid)
         if CHANNEL_ID not in key.endorsements:
             raise Denied("the key is not endorsed for this channel")
-        return self._checked(token, key)
-
-    def _checked(self, token: str, key: SigningKey) -> Mapping[str, Any]:
-        """The platform uses a token for an hour: the same bytes under the same key need their signature checked once."""
-        found = self._genuine.get(token)
-        if found and found[0] is key and time.time() < float(found[1]["exp"]):
-            return found[1]
         claims = self._decoded(token, key)
-        self._genuine[token] = (key, claims)
+        self._genuine[token] = (kid, key, claims)
         while len(self._genuine) > REMEMBERED:
             self._genuine.popitem(last=False)
+        return claims
+
+    async def _remembered(self, token: str) -> Mapping[str, Any] | None:
+        """The platform uses a token for an hour: the same bytes under the same key need their signature checked once."""
+        kid, key, claims = self._genuine.get(token, ("", None, {}))
+        if key is None or time.time() >= float(claims["exp"]) or await self._keys.get(kid) is not key:
+            self._genuine.pop(token, None)
+            return None
         return claims
 
     def _decoded(self, token: str, key: SigningKey) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ class Clients:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """`httpx.AsyncBaseTransport` over an aiohttp session: no cookies, no redirects, proxies of the environment."""
+    """`httpx.AsyncBaseTransport` over an aiohttp session: no cookies, no redirects, no proxy."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -90,8 +90,7 @@ def _session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
     skipped = ("User-Agent", "Accept-Encoding", "Accept")
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=True,
-        skip_auto_headers=skipped,
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, skip_auto_headers=skipped,
     )  # fmt: skip
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -330,3 +332,30 @@ def test_the_playground_lets_in_only_its_own_address(teams: FakeTeams) -> None:
 
 def test_the_fake_signs_with_keys_of_its_own() -> None:
     assert rsa_key(0) is not rsa_key(7)
+
+
+def test_a_remembered_token_is_checked_anew_when_it_ends_or_its_key_goes(
+    teams: FakeTeams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = Edge(teams)
+    good = f"Bearer {teams.token()}"
+
+    async def script() -> list[int]:
+        async with httpx.AsyncClient() as edge.client:
+            statuses = [(await post(edge.app, teams.message("a"), good)).status_code for _ in range(2)]
+            real = time.time
+            with monkeypatch.context() as later:
+                later.setattr("adapters.channels.teams_auth.time.time", lambda: real() + 100_000)
+                later.setattr("jwt.api_jwt.datetime", Later)
+                statuses.append((await post(edge.app, teams.message("b"), good)).status_code)
+            return statuses
+
+    assert [200, 200, 401] == asyncio.run(script())
+
+
+class Later(datetime):
+    """A day and more ahead."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return datetime.now(tz) + timedelta(seconds=100_000)
