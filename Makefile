@@ -48,6 +48,7 @@ check: $(VENV)/.dev  ## style, types, layers, dependencies
 e2e: $(VENV)/.dev  ## the web chat and the console in a real browser
 	$(BIN)/python -m pytest tests/e2e -n 0 -s
 	$(BIN)/python -m tests.e2e.run
+	$(BIN)/python -m tests.e2e.teams.run
 
 bench: $(VENV)/.dev  ## measurements, never in CI
 	$(BIN)/python -m tests.bench
