@@ -65,7 +65,10 @@ class Choices:
 
 @dataclass(frozen=True)
 class Input:
-    """One line (or several) of typed text, sent with `action` as form field `name`."""
+    """One line (or several) of typed text, sent with `action` as form field `name`. `initial` is in it already.
+
+    With `choose` (value, label) it is one of those instead of text. An `optional` one may stay empty.
+    """
 
     name: str
     label: str
@@ -73,11 +76,23 @@ class Input:
     submit: str
     value: str = ""
     multiline: bool = True
+    initial: str = ""
+    choose: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
 
 
-Block = Text | Facts | Steps | Buttons | Choices | Input
+@dataclass(frozen=True)
+class Attached:
+    """A file that comes with the card, by the id it is kept under. `size` in bytes."""
+
+    id: str
+    name: str
+    size: int = 0
+
+
+Block = Text | Facts | Steps | Buttons | Choices | Input | Attached
 _KINDS: Mapping[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Text, Facts, Steps, Buttons, Choices, Input)
+    kind.__name__.lower(): kind for kind in (Text, Facts, Steps, Buttons, Choices, Input, Attached)
 }
 
 
@@ -130,6 +145,8 @@ def as_text(card: Card) -> str:
                 number += len(options)
             case Input(label=label):
                 lines.append(f"{label}: ____")
+            case Attached(name=name):
+                lines.append(f"[{name}]")
     return "\n".join(lines)
 
 
@@ -154,5 +171,7 @@ def _block(raw: dict[str, Any]) -> Block:
         fields["pairs"] = tuple((label, value) for label, value in fields["pairs"])
     if "items" in fields:
         fields["items"] = tuple(fields["items"])
+    if "choose" in fields:
+        fields["choose"] = tuple((value, label) for value, label in fields["choose"])
     block: Block = _KINDS[raw["kind"]](**fields)
     return block

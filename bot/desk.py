@@ -82,6 +82,7 @@ class Parts:
     committed: Callable[[], None] = lambda: None  # wakes the sweeper
     inside: Callable[[Place], bool] = lambda _place: False  # where the desk talks about tickets: no gate, no answers
     room: Responder | None = None  # who takes what is written there
+    confidential: Callable[[Message], bool] = lambda _message: False  # whether others should not read the answer
     count: Callable[[str], None] = lambda _outcome: None
 
 
@@ -106,6 +107,7 @@ class Desk:
     def handle(self, message: Message) -> Reply:
         """One message in, one reply out, always: if nothing can be stored the reply says so and names a phone number."""
         try:
+            message = self._in_private(message)
             if not self.urgent(message) and not self._pace.allows(message.person.id, self._parts.clock.now()):
                 too_fast = Reply(self._plain(message, "desk.too_fast"), message.place)
                 return self._earlier(message.key) or too_fast
@@ -131,6 +133,12 @@ class Desk:
         except NotFound:
             card = self._plain(message, "desk.not_found")
             return self._commit(turn, lambda _work: card)
+
+    def _in_private(self, message: Message) -> Message:
+        """The message in the person's own chat, if it was written where others read and they should not read the answer."""
+        if message.aside is None or message.place.private or self._inside(message.place):
+            return message
+        return replace(message, place=message.aside) if self._parts.confidential(message) else message
 
     def _earlier(self, key: str) -> Reply | None:
         """The reply to an event that has been handled."""

@@ -64,7 +64,10 @@ class Action:
 
 @dataclass(frozen=True)
 class Message:
-    """One event from a platform. `key` is the platform's own event id: the same key has its effect once."""
+    """One event from a platform. `key` is the platform's own event id: the same key has its effect once.
+
+    `aside` is where this person can be answered in private, when `place` is one that others read.
+    """
 
     key: str
     person: Person
@@ -73,6 +76,7 @@ class Message:
     action: Action | None = None
     files: tuple[File, ...] = ()
     at: float = 0.0  # UTC epoch seconds
+    aside: Place | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ on, and that is all it takes to add one. Platforms know neither each other nor t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from bot.cards import Card
@@ -35,6 +35,7 @@ class Foundation:
     identities: Identities
     organisation: Callable[[], Organisation]
     store: Callable[[str], Any]  # the SQL of a platform's own tables: `adapters/stores/<name>.py`
+    attached: Callable[[str], bytes] = lambda _id: b""  # the bytes of a card's file; raises `NotFound`
 
 
 class InTransaction(Protocol):
@@ -44,11 +45,22 @@ class InTransaction(Protocol):
 
 
 @dataclass(frozen=True)
+class Checked:
+    """A sent form: what is wrong with it by field, or how what it would make looks (with the form below, to be sent again)."""
+
+    errors: Mapping[str, str] = field(default_factory=dict)
+    preview: Card | None = None
+
+
+@dataclass(frozen=True)
 class Doors:
     """What a running platform may ask of the desk. `deliver` sends a stored message on a thread of its own.
 
     `room_card`: the desk channel's card that an action belongs to, as it is now; None if it belongs to none.
     `in_room`: whether a place is the thread of a ticket, where everything is for the desk.
+    `form`: what to ask before an action is sent, None for nothing; `check` looks at what was filled in.
+    `home`: somebody's own page. `expects`: whether a pseudonym is in the middle of something in a place.
+    `amended`: the message with this key reads otherwise now ("": it is gone); True if its new text wants an answer.
     """
 
     handle: Callable[[Message], Awaitable[Reply]]
@@ -56,6 +68,11 @@ class Doors:
     work: InTransaction
     room_card: Callable[[Action], Card | None]
     in_room: Callable[[Place], bool]
+    form: Callable[[Action, Person], Card | None] = lambda _action, _person: None
+    check: Callable[[Action, Person], Checked] = lambda _action, _person: Checked()
+    home: Callable[[Person], Card | None] = lambda _person: None
+    expects: Callable[[str, Place], bool] = lambda _person, _place: False
+    amended: Callable[[Person, str, str], bool] = lambda _person, _key, _text: False
 
 
 class Platform(Protocol):

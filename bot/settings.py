@@ -58,6 +58,15 @@ SETTINGS: tuple[Setting, ...] = (
         "replica", "server.replica", "main", "name of this process among replicas on PostgreSQL: stable and different"
     ),
     Setting("search", "answers.search", "full", "full, light (no onnxruntime) or words (no language model)"),
+    Setting("slack_bot_token", "", "", "Slack: bot token (xoxb-…) of the one workspace", True),
+    Setting("slack_signing_secret", "", "", "Slack: signing secret of the app", True),
+    Setting("slack_socket", "slack.socket_mode", 0, "Slack: 1 to connect out (Socket Mode) instead of being called"),
+    Setting("slack_app_token", "", "", "Slack: app-level token (xapp-…) for Socket Mode", True),
+    Setting("slack_client_id", "slack.client_id", "", "Slack: client id, to be installed in many workspaces"),
+    Setting("slack_client_secret", "", "", "Slack: client secret that goes with it", True),
+    Setting("slack_desk", "slack.desk_channel", "", "Slack: link or id of the desk's own channel"),
+    Setting("slack_hosts", "slack.file_hosts", ("files.slack.com",), "Slack: hosts that files are fetched from"),
+    Setting("slack_api", "slack.api_url", "https://slack.com/api/", "Slack: where its Web API is"),
     Setting("teams_app_id", "teams.app_id", "", "Microsoft Teams: application (client) id of the bot"),
     Setting("teams_tenant", "teams.tenant", "", "Microsoft Teams: directory (tenant) id the app is registered in"),
     Setting("teams_tenants", "teams.tenants", (), "Microsoft Teams: tenants that are served; empty: only teams.tenant"),
@@ -127,6 +136,15 @@ class Settings:
     workers: int = 16
     replica: str = "main"
     search: str = "full"
+    slack_bot_token: str = field(default="", repr=False)
+    slack_signing_secret: str = field(default="", repr=False)
+    slack_socket: int = 0
+    slack_app_token: str = field(default="", repr=False)
+    slack_client_id: str = ""
+    slack_client_secret: str = field(default="", repr=False)
+    slack_desk: str = ""
+    slack_hosts: tuple[str, ...] = ("files.slack.com",)
+    slack_api: str = "https://slack.com/api/"
     teams_app_id: str = ""
     teams_tenant: str = ""
     teams_tenants: tuple[str, ...] = ()

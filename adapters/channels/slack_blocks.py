@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from adapters.card_parts import split, words_apart
 from adapters.channels.slack_text import bold, escape, linked, unescape
-from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
+from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
 
 Json = dict[str, Any]
 Surface = Literal["message", "modal", "home"]
@@ -169,6 +169,8 @@ class _Maker:
                 yield from self._pressables(options, f"q{place}")
             case Input():
                 yield self._input(block, place)
+            case Attached(name=name):
+                yield _context(f"\U0001f4ce {name}")
 
     def _text(self, text: str, *, strong: bool = False) -> Iterator[Json]:
         for part in words_apart(text, LIMITS["section"] - 2, lambda some: len(linked(some, self._trusted))):
@@ -262,7 +264,14 @@ def _field(block: Input) -> Json:
     """One input of a modal. Its action id is the form field's name."""
     element: Json = {"type": "plain_text_input", "action_id": block.name, "multiline": block.multiline,
                      "max_length": LIMITS["input"]}  # fmt: skip
-    return {"type": "input", "block_id": f"field.{block.name}", "element": element, "label": _words(block.label)}
+    if block.initial:
+        element["initial_value"] = block.initial[: LIMITS["input"]]
+    if block.choose:
+        options = [{"text": _words(label), "value": value} for value, label in block.choose[: LIMITS["options"]]]
+        chosen = next((option for option in options if option["value"] == block.initial), options[0])
+        element = {"type": "static_select", "action_id": block.name, "options": options, "initial_option": chosen}
+    return {"type": "input", "block_id": f"field.{block.name}", "element": element, "label": _words(block.label),
+            "optional": block.optional}  # fmt: skip
 
 
 def _form_of(value: str) -> Pressed:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
+from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
 
 Json = dict[str, Any]
 
@@ -137,6 +137,8 @@ def _block(block: Block, number: int) -> list[Json]:
             return [*asked, *(_choice(option) for option in options)]
         case Input():
             return _input(block, number)
+        case Attached(name=name):
+            return [_rich(f"\U0001f4ce\u00a0{name}")]
 
 
 def _rich(text: str, *, spacing: str = "", **look: Any) -> Json:
@@ -188,10 +190,13 @@ def _action(button: Button, *, secondary: bool = False, field: str = "") -> Json
 def _input(block: Input, number: int) -> list[Json]:
     """The id carries the block's place, so that two inputs of one name do not meet."""
     field = f"{block.name}.{number}"
-    typed = {
-        "type": "Input.Text", "id": field, "label": block.label, "isMultiline": block.multiline,
-        "maxLength": INPUT_CHARACTERS,
+    shared = {"id": field, "label": block.label, **({"value": block.initial} if block.initial else {})}
+    typed: Json = {
+        "type": "Input.Text", **shared, "isMultiline": block.multiline, "maxLength": INPUT_CHARACTERS,
     }  # fmt: skip
+    if block.choose:
+        options = [{"title": label, "value": value} for value, label in block.choose]
+        typed = {"type": "Input.ChoiceSet", **shared, "style": "compact", "wrap": True, "choices": options}
     button = Button(block.submit, block.action, block.value, "primary")
     return [typed, {"type": "ActionSet", "actions": [_action(button, field=field)]}]
 
@@ -260,7 +265,7 @@ def _broken_up(block: Block) -> Iterator[Block]:
             yield from (Buttons((button,)) for button in buttons)
         case Choices(prompt=prompt, options=options):
             yield from (Choices(prompt if i == 0 else "", (option,)) for i, option in enumerate(options))
-        case Input():
+        case Input() | Attached():
             yield block
 
 

@@ -23,6 +23,9 @@ _OWN = (
     ("console_link", "person"),
     ("console_session", "person"),
     ("teams_user", "person"),
+    ("slack_user", "person"),
+    ("attachment", "person"),
+    ("proposal", "author"),
 )
 # Free text that may name the person: table, key, columns. The name comes out.
 _TEXTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (

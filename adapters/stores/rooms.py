@@ -43,6 +43,21 @@ class SqlRoomStore:
         sql = f"UPDATE desk_card SET relayed = :seq WHERE {_OF}"  # noqa: S608
         tx.execute(sql, ticket=ticket, channel=place.channel, conversation=place.conversation, seq=seq)
 
+    def lines(self, ticket: str, place: Place) -> list[Row]:
+        """Lines of a ticket that stand in its thread: `seq`, where each is, and what it shows."""
+        sql = f"SELECT seq, address, message, shown FROM desk_line WHERE {_OF} ORDER BY seq"  # noqa: S608
+        return self._db.query(sql, ticket=ticket, channel=place.channel, conversation=place.conversation)
+
+    def keep_line(self, tx: Tx, ticket: str, place: Place, seq: int, ref: SentRef, shown: str) -> None:
+        tx.execute(
+            """INSERT INTO desk_line (ticket, channel, conversation, seq, address, message, shown)
+               VALUES (:ticket, :channel, :conversation, :seq, :address, :message, :shown)
+               ON CONFLICT (ticket, channel, conversation, seq) DO UPDATE SET address = excluded.address,
+               message = excluded.message, shown = excluded.shown""",
+            ticket=ticket, channel=place.channel, conversation=place.conversation, seq=seq, address=ref.conversation,
+            message=ref.id, shown=shown,
+        )  # fmt: skip
+
     def release(self, tx: Tx, ticket: str, place: Place) -> None:
         sql = f"UPDATE desk_card SET lease_until = 0 WHERE {_OF}"  # noqa: S608
         tx.execute(sql, ticket=ticket, channel=place.channel, conversation=place.conversation)

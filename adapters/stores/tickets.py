@@ -82,6 +82,24 @@ class SqlTicketStore:
         rows = self._db.query("SELECT severity, COUNT(*) AS n FROM ticket WHERE state <> 'resolved' GROUP BY severity")
         return {row["severity"]: row["n"] for row in rows}
 
+    # attachments
+
+    def add_attachment(self, tx: Tx, row: Mapping[str, object]) -> None:
+        tx.execute(
+            """INSERT INTO attachment (id, ticket, event, person, name, type, size, body, at)
+               VALUES (:id, :ticket, :event, :person, :name, :type, :size, :body, :at)""",
+            **row,
+        )
+
+    def attachments(self, ticket: str) -> list[Row]:
+        """Without their bytes, by the number of the line that they came with."""
+        sql = """SELECT attachment.id, attachment.name, attachment.size, ticket_event.seq FROM attachment
+                 JOIN ticket_event ON ticket_event.id = attachment.event WHERE attachment.ticket = :ticket ORDER BY seq"""
+        return self._db.query(sql, ticket=ticket)
+
+    def attachment(self, name: str) -> Row | None:
+        return _first(self._db.query("SELECT * FROM attachment WHERE id = :id", id=name))
+
     # pages
 
     def add_page(self, tx: Tx, key: str, ticket: str, summary: str, at: float) -> None:

@@ -9,13 +9,14 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.channels.web import WebChannel, web_place
 from adapters.pagers.log import LogPager
+from adapters.stores.amend import SqlAmendStore
 from adapters.stores.audit import SqlAuditStore
 from adapters.stores.core import SqlCoreStore, SqlIdentityStore
 from adapters.stores.forget import SqlForgetStore
@@ -30,18 +31,22 @@ from adapters.vault import KeyVault, open_vault
 from bot.answering import emergency_flow
 from bot.answering.answers import Answers
 from bot.answering.emergency_flow import EmergencyDoor
+from bot.answering.proposals import Proposals
 from bot.answering.redaction import redact
 from bot.app.channels import known_channels, load_platforms, platform_store
-from bot.app.contents import Contents, load_contents
+from bot.app.contents import Contents, answer_vocabulary, load_contents
+from bot.app.doors import FrontDesk
 from bot.app.mailing import Mailroom
 from bot.audit import AuditLog, AuditReport
 from bot.cards import Card, as_text
+from bot.content import packaged_shelf
 from bot.delivery import Deliverer, Sweeper
 from bot.desk import Desk
 from bot.desk import Parts as DeskParts
 from bot.errors import ConfigError, NotFound, RetryLater, StoreUnavailable
 from bot.forget import Forgotten, forget
 from bot.helpdesk import room
+from bot.helpdesk.attachments import Attachments
 from bot.helpdesk.oncall import OnCall
 from bot.helpdesk.relay import Relay, local_time
 from bot.helpdesk.tickets import Tickets
@@ -111,6 +116,9 @@ class App:
     bridge: LoopBridge
     platforms: Mapping[str, Platform]
     room: room.DeskRoom
+    relay: Relay
+    proposals: Proposals
+    amends: SqlAmendStore
     count: Callable[[str], None]
     sweeper: Sweeper | None = None
     stop: list[Callable[[], None]] = field(default_factory=list)
@@ -222,6 +230,9 @@ class App:
             "oncall.page": lambda payload: self._finish(payload["page"], self.oncall.run, payload),
             "learning.send": lambda _payload: _ignore(self.nudge_send(now=False)),
             "learning.prune": lambda _payload: _ignore(self.work(self.nudges.prune)),
+            "answering.keep": lambda payload: self._finish(
+                f"propose:{payload['proposal']}", self.proposals.write, payload
+            ),
             "audit.anchor": lambda _payload: _ignore(self.audit.anchor(self.db, self.anchors, self.clock.now())),
         }
 
@@ -372,7 +383,10 @@ def build(
     core, web, tickets_sql = SqlCoreStore(db), SqlWebStore(db), SqlTicketStore(db)
     audit = AuditLog(vault, SqlAuditStore())
     identities = Identities(db, SqlIdentityStore(db), vault, contents.directory)
-    foundation = Foundation(settings, db, vault, clock, identities, org, lambda name: platform_store(name, db))
+    attachments = Attachments(tickets_sql, vault)
+    foundation = Foundation(
+        settings, db, vault, clock, identities, org, lambda name: platform_store(name, db), attachments.open
+    )  # fmt: skip
     platforms = load_platforms(foundation) if channels is None else {}
     ours: dict[str, Channel] = {"web": WebChannel(web, clock)}
     channels = dict(channels or ours | {name: platform.channel for name, platform in platforms.items()})
@@ -382,7 +396,7 @@ def build(
     oncall = OnCall(tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
     tickets = Tickets(
         tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix,
-        lambda text: redact(text).text,
+        lambda text: redact(text).text, attachments,
     )  # fmt: skip
     relay = Relay(tickets, core, words)
     mailroom = Mailroom(contents, settings, examiner or sandbox, clock.now)
@@ -397,9 +411,14 @@ def build(
         ),
         lambda: answers,
     )  # fmt: skip
+    offers = Proposals(
+        SqlQuestionStore(db), lambda: packaged_shelf(settings.overlay),
+        lambda: answer_vocabulary(org(), contents.gate.current.kinds), org, settings.knowledge, settings.data / "cache",
+        clock,
+    )  # fmt: skip
     answers = Answers(
         lambda: contents.knowledge.current, org, tickets, SqlQuestionStore(db), door,
-        lambda person, at: local_time(tickets.promise("S1", at), person, at),
+        lambda person, at: local_time(tickets.promise("S1", at), person, at), offers.propose,
     )  # fmt: skip
     nudges = Nudges(
         lessons=lambda: contents.lessons.current, organisation=org, directory=identities, store=SqlLearningStore(db),
@@ -430,13 +449,16 @@ def build(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
             redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners, committed=wake, count=counted,
             inside=desk_room.listens, room=desk_room,
+            confidential=lambda message: front.confidential(message),  # noqa: PLW0108 (it is made of the whole)
             notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values),
         )
     )  # fmt: skip
     app = App(
         settings, clock, db, vault, contents, core, web, identities, audit, desk, answers, tickets, oncall, reports,
-        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge, platforms, desk_room, count,
+        report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge, platforms, desk_room, relay, offers,
+        SqlAmendStore(), count,
     )  # fmt: skip
+    front = FrontDesk(app)
     holder.append(app)
     return app
 
@@ -460,7 +482,7 @@ def _place_of(
     where = core.last_place(key)
     place = place_from(where) if where else None
     if place and place.private:
-        return place
+        return replace(place, thread="")  # not under whatever they wrote last
     for platform in platforms.values():
         if found := platform.place_of(key):
             return found

@@ -23,6 +23,7 @@ from adapters.web.app import create_web
 from adapters.web.metrics import Metrics
 from bot.app import App
 from bot.app.channels import Front
+from bot.app.doors import FrontDesk
 from bot.app.wiring import web_services
 from bot.cards import Card
 from bot.delivery import Sweeper
@@ -66,9 +67,10 @@ class Edge:
 
     def doors(self) -> Doors:
         """What a platform may ask of the desk."""
-        app = self._app
+        app, front = self._app, FrontDesk(self._app)
         return Doors(handle=self.handle, deliver=self.deliver, work=app.work, room_card=self._room_card,
-                     in_room=app.room.listens)  # fmt: skip
+                     in_room=app.room.listens, form=front.form, check=front.check, home=front.home, expects=front.expects,
+                     amended=front.amended)  # fmt: skip
 
     def _room_card(self, action: Action) -> Card | None:
         if not action.id.startswith(f"{self._app.room.prefix}."):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.cards import Button, Buttons, Card, Facts, Text
+from bot.cards import Block, Button, Buttons, Card, Facts, Input, Text
 from bot.errors import NotFound
+from bot.helpdesk.attachments import Sealed
 from bot.helpdesk.tickets import Ticket, Tickets
-from bot.model import Person
+from bot.model import Action, Person, Severity
 from bot.organisation import Words
 from bot.turn import CoreStore, Effect, TicketRequest, Turn, Work, place_key
 
 CONVERSATION_LINES = 20
+HOME_TICKETS = 10
 
 
 class Relay:
@@ -27,9 +29,9 @@ class Relay:
     def respond(self, turn: Turn) -> Effect | None:
         """Buttons of this pillar, and text typed while talking with the desk."""
         if turn.action is None:
-            if turn.dialogue and turn.dialogue.kind == "tickets.talk" and turn.text and not turn.files:
-                number = turn.dialogue.state["ticket"]
-                return lambda work: self._said(work, turn, number, turn.text)
+            if turn.dialogue and turn.dialogue.kind == "tickets.talk" and (turn.text or turn.files):
+                number, files = turn.dialogue.state["ticket"], self._tickets.sealed(turn.files, turn.lang)
+                return lambda work: self._said(work, turn, number, turn.text, files)
             return None
         verb, value = turn.action.id.partition(".")[2], turn.action.value
         match verb:
@@ -56,18 +58,54 @@ class Relay:
         talk = self._store.conversation(person.key, place_key(turn.place), CONVERSATION_LINES) if person.key else []
         typed = turn.action.form.get("typed", "") if turn.action else ""  # the button's own words are no subject
         asked = [row["text"] for row in talk if row["direction"] == "in" and row["text"] != typed]
-        subject = subject or turn.text or (asked[-1] if asked else self._words().say("en", "ticket.no_subject"))
-        request = TicketRequest(person.key, turn.place, "person", subject, subject, "S1", join=f"person:{person.key}")
-        ref = self._tickets.open(work, request)
+        form = turn.action.form if turn.action else {}
+        text = form.get("text", "").strip() or subject or turn.text or (asked[-1] if asked else "")
+        text = text or self._words().say("en", "ticket.no_subject")
+        severity: Severity = "S2" if form.get("urgency") == "urgent" else "S1"
+        join = f"person:{person.key}"
+        ref = self._tickets.open(
+            work, TicketRequest(person.key, turn.place, "person", first_line(text), text, severity, join=join)
+        )
+        if form.get("reach") == "phone":
+            self._tickets.log(work, ref.number, person.key, "call_me", person.phone)
         if talk:
             lines = "\n".join(("> " if row["direction"] == "in" else "< ") + row["text"] for row in talk)
             self._tickets.log(work, ref.number, person.key, "conversation", lines)
         work.dialogue(person.key, turn.place, "tickets.talk", {"ticket": ref.number})
-        return self._opened(turn, ref.number)
+        return self._opened(turn, ref.number, severity)
 
-    def _opened(self, turn: Turn, number: str) -> Card:
+    def form(self, action: Action, person: Person) -> Card | None:
+        """What to ask before somebody is brought in, where the platform can ask; all of it may stay empty."""
+        if action.id != "tickets.person" or not person.known:
+            return None
+        say, lang = self._words().say, person.language
+        send = say(lang, "person.form.send")
+        urgency = tuple((key, say(lang, f"person.form.urgency.{key}")) for key in ("normal", "urgent"))
+        reach = tuple((key, say(lang, f"person.form.reach.{key}")) for key in ("chat", "phone"))
+        return Card(
+            say(lang, "button.person"),
+            (
+                Text(say(lang, "person.form.body")),
+                Input("text", say(lang, "person.form.text"), action.id, send, action.value, optional=True),
+                Input("urgency", say(lang, "person.form.urgency"), action.id, send, action.value, choose=urgency),
+                Input("reach", say(lang, "person.form.reach"), action.id, send, action.value, choose=reach),
+            ),
+            "question",
+            lang=lang,
+        )
+
+    def home(self, person: Person) -> list[Block]:
+        """Somebody's own tickets, the newest first, for a page of theirs."""
+        say, lang = self._words().say, person.language
+        mine = self._tickets.of_person(person.key, HOME_TICKETS)
+        if not mine:
+            return [Text(say(lang, "ticket.mine"), "strong"), Text(say(lang, "ticket.none"))]
+        facts = tuple((t.number, f"{say(lang, 'state.' + t.state)} · {t.subject}") for t in mine)
+        return [Text(say(lang, "ticket.mine"), "strong"), Facts(facts)]
+
+    def _opened(self, turn: Turn, number: str, severity: Severity) -> Card:
         words, lang = self._words(), turn.lang
-        target = self._tickets.promise("S1", turn.at)
+        target = self._tickets.promise(severity, turn.at)
         by = local_time(target, turn.person, turn.at)
         return Card(
             words.say(lang, "person.title", number=number),
@@ -82,11 +120,11 @@ class Relay:
             lang=lang,
         )
 
-    def _said(self, work: Work, turn: Turn, number: str, text: str) -> Card:
+    def _said(self, work: Work, turn: Turn, number: str, text: str, files: Sequence[Sealed] = ()) -> Card:
         words, lang = self._words(), turn.lang
-        if not text:
+        if not text and not files:
             return Card("", (Text(words.say(lang, "ticket.empty")),), lang=lang)
-        self._tickets.said(work, number, turn.person, text)
+        self._tickets.said(work, number, turn.person, text, files)
         work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": number})
         buttons = Buttons((self._leave_button(lang, number),))
         return Card("", (Text(words.say(lang, "ticket.added", number=number)), buttons), "done", lang=lang)
@@ -112,6 +150,11 @@ class Relay:
 
     def _leave_button(self, lang: str, number: str) -> Button:
         return Button(self._words().say(lang, "button.leave_ticket"), "tickets.leave", number)
+
+
+def first_line(text: str) -> str:
+    """What stands for a longer text."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), text)
 
 
 def local_time(moment: float, person: Person, now: float) -> str:

@@ -16,6 +16,7 @@ from typing import Protocol
 from bot.cards import Block, Button, Buttons, Card, Facts, Input, Text, Tone, dump
 from bot.delivery import Bridge
 from bot.errors import RetryLater, StoreUnavailable
+from bot.helpdesk.attachments import Sealed
 from bot.helpdesk.relay import local_time
 from bot.helpdesk.tickets import Ticket, TicketEvent, Tickets
 from bot.model import SEVERITIES, Person, Place, Severity
@@ -24,7 +25,7 @@ from bot.people import Identities
 from bot.ports import Channel, Clock, Db, Payload, Row, SentRef, Tx
 from bot.turn import Effect, TicketChanged, Turn, Work
 
-FROM_PERSON = frozenset({"said", "again", "disputed", "reported_again", "answered", "worse", "call_me"})
+FROM_PERSON = frozenset({"said", "again", "file", "disputed", "reported_again", "answered", "worse", "call_me"})
 SHOWN_TEXT = 600
 POST_SECONDS = 25.0
 LEASE = 60.0  # seconds one job may be at a card before another may
@@ -38,6 +39,10 @@ class RoomStore(Protocol):
     def posted(self, tx: Tx, ticket: str, place: Place, ref: SentRef, shown: str, relayed: int) -> None: ...
 
     def relayed(self, tx: Tx, ticket: str, place: Place, seq: int) -> None: ...
+
+    def lines(self, ticket: str, place: Place) -> list[Row]: ...
+
+    def keep_line(self, tx: Tx, ticket: str, place: Place, seq: int, ref: SentRef, shown: str) -> None: ...
 
     def release(self, tx: Tx, ticket: str, place: Place) -> None: ...
 
@@ -74,6 +79,10 @@ class DeskRoom:
         except StoreUnavailable:
             return False
 
+    def ticket_at(self, place: Place) -> str:
+        """The ticket whose thread this is, "" if it is none."""
+        return self._ticket_at(place) if place.thread else ""
+
     def on_change(self, work: Work, event: TicketChanged) -> None:
         """A ticket has changed: show it (one job a transaction)."""
         wanted = {"ticket": event.ticket}
@@ -93,12 +102,18 @@ class DeskRoom:
             return self._press(
                 turn, turn.action.id.partition(".")[2], turn.action.value, turn.action.form.get("text", "")
             )
-        if not turn.text:
+        if not turn.text and not turn.files:
             return self._says(turn, "room.text_only")
+        files = self._parts.tickets.sealed(turn.files, turn.lang)
         mark = self._words.say(turn.lang, "room.note_mark")
         if turn.text.casefold().startswith(mark.casefold()):
-            return self._press(turn, "note", number, turn.text[len(mark) :].strip())
-        return self._press(turn, "reply", number, turn.text)
+            return self._write(turn, "note", number, turn.text[len(mark) :].strip(), files)
+        return self._write(turn, "reply", number, turn.text, files)
+
+    def _write(self, turn: Turn, verb: str, number: str, text: str, files: Sequence[Sealed]) -> Effect:
+        """What is written in the thread: to the person, or inside."""
+        write = self._parts.tickets.note if verb == "note" else self._parts.tickets.reply
+        return self._does(turn, verb, number, lambda work: write(work, number, turn.person, text, files))
 
     def _press(self, turn: Turn, verb: str, value: str, text: str) -> Effect | None:
         tickets, person = self._parts.tickets, turn.person
@@ -161,7 +176,7 @@ class DeskRoom:
         self, channel: Channel, place: Place, ticket: Ticket, timeline: Sequence[TicketEvent], row: Row
     ) -> None:
         card = self.card(ticket, timeline)
-        shown, last = hashlib.sha256(dump(card).encode()).hexdigest(), timeline[-1].seq if timeline else 0
+        shown, last = _mark(card), timeline[-1].seq if timeline else 0
         ref = SentRef(place.channel, row["address"], row["message"])
         relayed = int(row["relayed"])
         if not ref.id:
@@ -172,13 +187,33 @@ class DeskRoom:
         with self._parts.db.tx() as tx:
             self._parts.store.posted(tx, ticket.number, place, ref, shown, relayed)
         thread = Place(place.channel, place.conversation, ref.id, private=False)
+        self._amend(channel, place, ticket, [event for event in timeline if event.seq <= relayed])
         for event in timeline:
-            if event.seq > relayed and event.kind in FROM_PERSON:
-                key = f"desk:{ticket.number}:{event.seq}:{place.channel}"
-                self._run(channel.send(thread, self._said(ticket, event), key))
             if event.seq > relayed:
-                with self._parts.db.tx() as tx:
-                    self._parts.store.relayed(tx, ticket.number, place, event.seq)
+                self._relay(channel, place, thread, ticket, event)
+
+    def _relay(self, channel: Channel, place: Place, thread: Place, ticket: Ticket, event: TicketEvent) -> None:
+        """One more line of the ticket: into the thread, if the person said it."""
+        sent: SentRef | None = None
+        card = self._said(ticket, event)
+        if event.kind in FROM_PERSON and (event.kind != "file" or event.actor == ticket.requester):
+            sent = self._run(channel.send(thread, card, f"desk:{ticket.number}:{event.seq}:{place.channel}"))
+        with self._parts.db.tx() as tx:
+            if sent:
+                self._parts.store.keep_line(tx, ticket.number, place, event.seq, sent, _mark(card))
+            self._parts.store.relayed(tx, ticket.number, place, event.seq)
+
+    def _amend(self, channel: Channel, place: Place, ticket: Ticket, events: Sequence[TicketEvent]) -> None:
+        """Lines that the person has edited or taken back say so in the thread too."""
+        lines = {int(row["seq"]): row for row in self._parts.store.lines(ticket.number, place)}
+        for event in events:
+            row = lines.get(event.seq)
+            card = self._said(ticket, event) if row else None
+            if row is None or card is None or row["shown"] == _mark(card):
+                continue
+            ref = self._run(channel.update(SentRef(place.channel, row["address"], row["message"]), card))
+            with self._parts.db.tx() as tx:
+                self._parts.store.keep_line(tx, ticket.number, place, event.seq, ref, _mark(card))
 
     def _run(self, sending: Awaitable[SentRef]) -> SentRef:
         return self._parts.bridge(sending, POST_SECONDS)
@@ -236,8 +271,10 @@ class DeskRoom:
     def _said(self, ticket: Ticket, event: TicketEvent) -> Card:
         lang = self._parts.organisation().file.language
         name = self._parts.identities.name(event.actor)
-        head = self._words.say(lang, "room.said", name=name)
-        return Card("", (Text(head, "muted"), Text(event.text or event.kind, "quote")), "desk", lang=lang)
+        head = Text(self._words.say(lang, "room.said", name=name), "muted")
+        if event.kind == "file" and (file := self._parts.tickets.files(ticket.number).get(event.seq)):
+            return Card("", (head, file), "desk", lang=lang)
+        return Card("", (head, Text(event.text or event.kind, "quote")), "desk", lang=lang)
 
     def _ticket_at(self, place: Place) -> str:
         return self._parts.store.ticket_at(place.channel, place.conversation, place.thread)
@@ -245,3 +282,8 @@ class DeskRoom:
     @property
     def _words(self) -> Words:
         return self._parts.organisation().words
+
+
+def _mark(card: Card) -> str:
+    """What tells one card from another."""
+    return hashlib.sha256(dump(card).encode()).hexdigest()

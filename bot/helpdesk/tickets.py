@@ -11,15 +11,16 @@ Every change is one conditional UPDATE inside the caller's transaction, one time
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bot.cards import Button, Buttons, Card, Text
+from bot.cards import Attached, Block, Button, Buttons, Card, Text
 from bot.errors import Conflict, NotFound, Refused
+from bot.helpdesk.attachments import MOST_BYTES, MOST_FILES, Attachments, Sealed, short_name
 from bot.helpdesk.oncall import OnCall
 from bot.helpdesk.sla import Target, next_due
-from bot.model import Person, Severity
+from bot.model import File, Person, Severity
 from bot.organisation import Words
 from bot.people import Identities
 from bot.ports import Row, Tx
@@ -91,7 +92,8 @@ class TicketStore(Protocol):
 class Tickets:
     """What can be done with tickets. Methods that change one take the caller's `Work`.
 
-    `redact` takes pasted secrets out of what people type: not every way to a ticket leads through the desk.
+    `redact` takes pasted secrets out of what people type: not every way to a ticket leads through the desk. Without
+    `attachments` files are not taken.
     """
 
     def __init__(
@@ -103,9 +105,11 @@ class Tickets:
         targets: Callable[[], Mapping[Severity, Target]],
         prefix: str,
         redact: Callable[[str], str] = lambda text: text,
+        attachments: Attachments | None = None,
     ) -> None:
         self._store, self._identities, self._oncall = store, identities, oncall
         self._words, self._targets, self._prefix, self._redact = words, targets, prefix, redact
+        self._attachments = attachments
 
     # reading
 
@@ -126,6 +130,15 @@ class Tickets:
 
     def of_person(self, key: str, limit: int = 20) -> list[Ticket]:
         return [Ticket(**row) for row in self._store.of_person(key, limit)] if key else []
+
+    def files(self, number: str) -> dict[int, Attached]:
+        """Files of a ticket by the line of its timeline that they came with."""
+        return self._attachments.of(number) if self._attachments else {}
+
+    def sealed(self, files: Sequence[File], lang: str) -> list[Sealed]:
+        """Files, ready for `reply`, `note` and `said`. Raises `Refused` when they are too many or too large."""
+        too_much = lambda: self._words().say(lang, "ticket.files_too_much", n=MOST_FILES, mb=MOST_BYTES >> 20)  # noqa: E731
+        return self._attachments.seal(files, too_much) if self._attachments else []
 
     def promise(self, severity: Severity, at: float) -> float:
         """When a person will have answered a ticket of this severity opened at `at`."""
@@ -200,21 +213,24 @@ class Tickets:
         self._event(work, number, analyst.key, "released", "", visible=False)
         work.audit(analyst.key, "ticket.release", number)
 
-    def reply(self, work: Work, number: str, analyst: Person, text: str) -> None:
+    def reply(self, work: Work, number: str, analyst: Person, text: str, files: Sequence[Sealed] = ()) -> None:
         """Answer the person; it reaches them where they asked. Replying to an unclaimed ticket claims it."""
         row = self._locked(work, number)
-        text = self._needed(analyst, text)
+        text = text.strip() and self._redact(text.strip()) if files else self._needed(analyst, text)
         if row["state"] == "open":
             self._assign(work, row, analyst)
-        self._event(work, number, analyst.key, "reply", text, visible=True)
+        if text:
+            self._event(work, number, analyst.key, "reply", text, visible=True)
+        sent = self._files(work, number, analyst.key, files, visible=True)
         work.audit(analyst.key, "ticket.reply", number)
-        if self._tell(work, row, "ticket.reply", quote=text, name=analyst.name):
+        if self._tell(work, row, "ticket.reply", quote=text, files=sent, name=analyst.name):
             work.dialogue(row["requester"], place_from(row["place"]), "tickets.talk", {"ticket": number})
 
-    def note(self, work: Work, number: str, analyst: Person, text: str) -> None:
+    def note(self, work: Work, number: str, analyst: Person, text: str, files: Sequence[Sealed] = ()) -> None:
         """An internal note; the person never sees it."""
         self._locked(work, number)
         self._event(work, number, analyst.key, "note", self._needed(analyst, text), visible=False)
+        self._files(work, number, analyst.key, files, visible=False)
         work.audit(analyst.key, "ticket.note", number)
 
     def resolve(self, work: Work, number: str, analyst: Person, text: str = "") -> None:
@@ -243,16 +259,27 @@ class Tickets:
 
     # the person
 
-    def said(self, work: Work, number: str, person: Person, text: str) -> None:
+    def said(self, work: Work, number: str, person: Person, text: str, files: Sequence[Sealed] = ()) -> None:
         """The person adds something to their own ticket; a resolved one opens again."""
         row = self._locked(work, number)
         if row["requester"] != person.key:
             raise NotFound(number)
         if row["state"] == "resolved":
             self._reopen(work, row, person.key, "")
-        self._event(work, number, person.key, "said", self._redact(text), visible=True)
+        if text or not files:
+            self._event(work, number, person.key, "said", self._redact(text), visible=True)
+        self._files(work, number, person.key, files, visible=True)
 
     # inside
+
+    def _files(self, work: Work, number: str, actor: str, files: Sequence[Sealed], *, visible: bool) -> list[Attached]:
+        """One line of the timeline for each file."""
+        kept = []
+        for sealed in files if self._attachments else ():
+            event = self._event(work, number, actor, "file", short_name(sealed.file.name), visible=visible)
+            assert self._attachments is not None  # noqa: S101
+            kept.append(self._attachments.keep(work, number, event, actor, sealed))
+        return kept
 
     def _locked(self, work: Work, number: str) -> Row:
         row = self._store.lock(work.tx, number, work.at)
@@ -282,25 +309,29 @@ class Tickets:
         self._event(work, row["number"], actor, "reopened", text, visible=True)
         work.audit(actor, "ticket.reopen", row["number"])
 
-    def _event(self, work: Work, number: str, actor: str, kind: str, text: str, *, visible: bool) -> None:
-        row = {"id": uuid.uuid4().hex, "ticket": number, "at": work.at, "actor": actor, "kind": kind, "text": text,
+    def _event(self, work: Work, number: str, actor: str, kind: str, text: str, *, visible: bool) -> str:
+        event = uuid.uuid4().hex
+        row = {"id": event, "ticket": number, "at": work.at, "actor": actor, "kind": kind, "text": text,
                "visible": int(visible)}  # fmt: skip
         self._store.add_event(work.tx, row)
         work.publish(TicketChanged(number))
+        return event
 
     def _needed(self, analyst: Person, text: str) -> str:
         if not text.strip():
             raise Refused(self._words().say(analyst.language, "ticket.empty"))
         return self._redact(text.strip())
 
-    def _tell(self, work: Work, row: Row, key: str, quote: str = "", **params: Any) -> bool:
+    def _tell(
+        self, work: Work, row: Row, key: str, quote: str = "", files: Sequence[Attached] = (), **params: Any
+    ) -> bool:
         """Say what happened to the requester, where they asked. False if they have been forgotten."""
         requester = self._identities.who(row["requester"])
         if requester is None or not row["place"]:
             return False
         words, lang, number = self._words(), requester.language, row["number"]
         said = Text(words.say(lang, key, number=number, subject=row["subject"], **params))
-        blocks = [said, Text(quote, "quote")] if quote else [said]
+        blocks: list[Block] = [said, *([Text(quote, "quote")] if quote else []), *files]
         buttons = [Button(words.say(lang, "button.my_tickets"), "tickets.mine")]
         if key == "ticket.resolved":
             buttons.insert(0, Button(words.say(lang, "button.reopen"), "tickets.reopen", number))

@@ -15,6 +15,7 @@ from datetime import date
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
+from bot.cards import Block
 from bot.learning.memory import DAY, Fsrs, Scheduler
 from bot.learning.planner import Decision, Planner
 from bot.learning.record import Learner, Record
@@ -88,6 +89,10 @@ class Nudges:
 
     def respond(self, turn: Turn) -> Effect | None:
         return self._responder.respond(turn)
+
+    def home(self, person: Person) -> list[Block]:
+        """Somebody's pace and wishes, for a page of theirs."""
+        return self._responder.home(person)
 
     def on_question(self, work: Work, event: QuestionAsked) -> None:
         self._triggers.on_question(work, event)

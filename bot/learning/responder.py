@@ -11,13 +11,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.cards import Button, Card, Text
+from bot.cards import Block, Button, Buttons, Card, Text
 from bot.errors import Conflict, Refused
 from bot.learning.memory import DAY, Scheduler, review
 from bot.learning.shapes import Library, Question, track_of
 from bot.learning.store import LearningStore
 from bot.learning.wording import data_card, feedback_card, later_card, say_card, why
 from bot.learning.workdays import zone
+from bot.model import Person
 from bot.organisation import Organisation, Words, pick
 from bot.ports import Row
 from bot.turn import Effect, Turn, Work
@@ -221,6 +222,17 @@ class NudgeResponder:
         self._store.erase(work.tx, turn.person.key, work.at - KEEP_DAYS)
         work.audit(turn.person.key, "learning.erase", turn.person.key)
         return self._card(turn, "learning.data.gone")
+
+    def home(self, person: Person) -> list[Block]:
+        """How often tips come, and the buttons that change it."""
+        say, lang = self._words().say, person.language
+        record = self._store.records([person.key], 0.0).get(person.key) if person.key else None
+        rate, stopped = (record.rate, record.stopped) if record else (1.0, False)
+        pace = say(lang, f"learning.pace.{'stopped' if stopped else 'full' if rate >= 1 else 'less'}")
+        names = ("resume",) if stopped else ("less", "stop")
+        buttons = [Button(say(lang, f"learning.button.{name}"), f"learning.{name}") for name in names]
+        buttons.append(Button(say(lang, "home.my_data"), "learning.mydata"))
+        return [Text(say(lang, "home.tips"), "strong"), Text(say(lang, "home.pace", pace=pace)), Buttons(tuple(buttons))]
 
     # words
 

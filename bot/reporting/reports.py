@@ -104,6 +104,8 @@ class Reports:
         if not turn.files:
             return None
         sealed = [self._sealed(file) for file in turn.files[:10]]
+        if turn.dialogue and turn.dialogue.kind == "tickets.talk" and all(why_not for *_, why_not in sealed):
+            return None  # what is no mail belongs to the conversation with the desk
         return lambda work: self._take(work, turn, sealed)
 
     def analyse(self, payload: Payload) -> None:

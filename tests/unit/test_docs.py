@@ -21,7 +21,7 @@ from tests.docs import README, ROOT, anchors, documents, links, refreshed
 DOCUMENTS = {str(path.relative_to(ROOT)): path for path in documents()}
 GUIDE = ROOT / "knowledge" / "README.md"
 NOT_SAID_YET = {  # delete what will not be
-    "answer.do_not", "answer.sources", "confirm.no", "guest.restricted", "private.moved", "private.write_me",
+    "answer.do_not", "answer.sources", "confirm.no", "guest.restricted", "private.write_me",
 }  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[A-Za-z0-9_]+)+")
 
