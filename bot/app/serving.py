@@ -142,6 +142,7 @@ def _cut_off() -> None:
 def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve on `sock` until asked to stop (SIGTERM, SIGINT). Raises `ConfigError` before anything is started."""
     metrics = Metrics()
+    app.count = metrics.outcome
     jobs = DbosJobs(
         app.settings.database, app.settings.data, replica=app.settings.replica, db=app.db, workers=WORKERS,
         on_failed=lambda _kind, key, error: app.core.failed(key, error),

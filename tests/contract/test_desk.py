@@ -572,7 +572,7 @@ def test_nobody_on_call_is_said_with_the_phone_number(db: Db, home: Path, conten
 def test_an_empty_knowledge_base_still_answers_emergencies_and_brings_a_person(
     db: Db, home: Path, contents: Contents
 ) -> None:
-    house = House(home, db, fakes.with_no_answers(contents))
+    house = House(home, db, fakes.with_no_answers(contents, home / "cache"))
     assert house.say(DANA, TROUBLE).card.tone == "emergency"
     reply = house.say(JONAS, "how do I choose a password")
     assert reply.card.tone == "done"

@@ -332,15 +332,11 @@ def with_nobody_on_call(contents: Contents) -> Contents:
     return replace(contents, rota=fixed("on call", Rota(file)))
 
 
-def with_no_answers(contents: Contents) -> Contents:
+def with_no_answers(contents: Contents, fitted: Path) -> Contents:
     """An empty knowledge base."""
+    index = Index.fit(Library(), encoders=Encoders("words", ()), cache=fitted / "empty")
     small = contents.knowledge.current.smalltalk
-    return replace(contents, knowledge=fixed("answers", Knowledge(Library(), _no_index(), small)))
-
-
-@cache
-def _no_index() -> IndexSearch:
-    return IndexSearch(Index.fit(Library(), encoders=Encoders("words", ())))
+    return replace(contents, knowledge=fixed("answers", Knowledge(Library(), IndexSearch(index), small)))
 
 
 # fixtures: a test module takes them over by name (`house = desk.house`) ------------------------------------------------
