@@ -99,7 +99,9 @@ class Tokens:
             self._until = self._clock() + float(answer.get("expires_in", 3600))
             self._trouble = ""
         except httpx.HTTPStatusError as error:
-            self._failed(f"the sign-in service refused us ({error.response.status_code} {_reason(error.response)})")
+            self._failed(
+                f"the sign-in service refused us ({error.response.status_code} {_reason(error.response)}".rstrip() + ")"
+            )
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             self._failed(f"the sign-in service cannot be reached ({type(error).__name__})")
 
