@@ -194,8 +194,10 @@ def _action(value: Any) -> Action | None:
         return None
     chosen = data.get("value")
     form: dict[str, str] = {}
-    if isinstance(where := data.get("input"), str) and isinstance(typed := value.get(where), str):
-        form[where.rpartition(".")[0]] = typed
+    sent = data.get("inputs")
+    for where in sent[:20] if isinstance(sent, list) else ():
+        if isinstance(where, str) and isinstance(typed := value.get(where), str):
+            form[where.rpartition(".")[0][:60]] = typed
     return Action(data["action"][:100], chosen[:2_000] if isinstance(chosen, str) else "", form)
 
 

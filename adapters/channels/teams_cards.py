@@ -77,7 +77,7 @@ def after_press(card: Card, action: str, value: str, note: str) -> Card:
                 rest = tuple(button for button in buttons if not _settled(button, action, value))
                 blocks += [*mark, *((Buttons(rest),) if rest else ())]
             case Input() if (block.action, block.value) == (action, value):
-                blocks += mark
+                blocks += mark if mark and mark[0] not in blocks else ()
             case _:
                 blocks.append(block)
     return replace(card, blocks=tuple(blocks))
@@ -89,7 +89,7 @@ def after_press(card: Card, action: str, value: str, note: str) -> Card:
 def _adaptive(card: Card) -> Json:
     body: list[Json] = [_heading(card)] if card.title else []
     for number, block in enumerate(card.blocks):
-        body += _block(block, number)
+        body += _block(block, number, _fields(card, number))
     text = as_text(card)
     fallback = text if len(text) <= FALLBACK_CHARACTERS else text[: FALLBACK_CHARACTERS - 1] + "…"
     return {
@@ -118,7 +118,25 @@ def _spoken(card: Card) -> str:
     return (words or as_text(card))[:500].translate({ord("<"): " ", ord(">"): " ", ord("&"): " "})
 
 
-def _block(block: Block, number: int) -> list[Json]:
+def _fields(card: Card, number: int) -> list[str]:
+    """Ids of the inputs that block `number` sends: inputs of one action are one form, and its last one has the button."""
+    block = card.blocks[number]
+    if not isinstance(block, Input):
+        return []
+    mates = [i for i, other in enumerate(card.blocks) if isinstance(other, Input) and _same_form(other, block)]
+    return [_id_of(card.blocks[i], i) for i in mates] if number == mates[-1] else []
+
+
+def _same_form(one: Input, other: Input) -> bool:
+    return (one.action, one.value, one.submit) == (other.action, other.value, other.submit)
+
+
+def _id_of(block: Block, number: int) -> str:
+    """The id carries the block's place, so that two inputs of one name do not meet."""
+    return f"{block.name}.{number}" if isinstance(block, Input) else ""
+
+
+def _block(block: Block, number: int, fields: Sequence[str]) -> list[Json]:
     match block:
         case Text(text=text, style="quote"):
             return [{"type": "Container", "style": "emphasis", "items": [_rich(text)]}]
@@ -136,7 +154,7 @@ def _block(block: Block, number: int) -> list[Json]:
             asked = [_rich(prompt, weight="bolder")] if prompt else []
             return [*asked, *(_choice(option) for option in options)]
         case Input():
-            return _input(block, number)
+            return _input(block, number, fields)
         case Attached(name=name):
             return [_rich(f"\U0001f4ce\u00a0{name}")]
 
@@ -169,13 +187,13 @@ def _choice(option: Button) -> Json:
     }  # fmt: skip
 
 
-def _action(button: Button, *, secondary: bool = False, field: str = "") -> Json:
+def _action(button: Button, *, secondary: bool = False, fields: Sequence[str] = ()) -> Json:
     """`Action.Execute`, and for clients that do not know it `Action.Submit` with the same data.
 
     Only the button of an input sends what was typed there.
     """
-    data = {DATA: {"action": button.action, "value": button.value, **({"input": field} if field else {})}}
-    inputs = "auto" if field else "none"
+    data = {DATA: {"action": button.action, "value": button.value, **({"inputs": list(fields)} if fields else {})}}
+    inputs = "auto" if fields else "none"
     style = _STYLES.get(button.style)
     look = {
         "title": button.label,
@@ -187,10 +205,8 @@ def _action(button: Button, *, secondary: bool = False, field: str = "") -> Json
             "fallback": submit}  # fmt: skip
 
 
-def _input(block: Input, number: int) -> list[Json]:
-    """The id carries the block's place, so that two inputs of one name do not meet."""
-    field = f"{block.name}.{number}"
-    shared = {"id": field, "label": block.label, **({"value": block.initial} if block.initial else {})}
+def _input(block: Input, number: int, fields: Sequence[str]) -> list[Json]:
+    shared = {"id": _id_of(block, number), "label": block.label, **({"value": block.initial} if block.initial else {})}
     typed: Json = {
         "type": "Input.Text", **shared, "isMultiline": block.multiline, "maxLength": INPUT_CHARACTERS,
     }  # fmt: skip
@@ -198,7 +214,7 @@ def _input(block: Input, number: int) -> list[Json]:
         options = [{"title": label, "value": value} for value, label in block.choose]
         typed = {"type": "Input.ChoiceSet", **shared, "style": "compact", "wrap": True, "choices": options}
     button = Button(block.submit, block.action, block.value, "primary")
-    return [typed, {"type": "ActionSet", "actions": [_action(button, field=field)]}]
+    return [typed, *([{"type": "ActionSet", "actions": [_action(button, fields=fields)]}] if fields else [])]
 
 
 def _buttons_of(block: Block) -> tuple[Button, ...]:

@@ -86,6 +86,7 @@ class TeamsPlatform:
             channel=self._channel, state=self._state, clock=self._foundation.clock, people=self._people,
             files=TeamsFiles(self._clients, self._settings.teams_hosts), handle=doors.handle, deliver=doors.deliver,
             welcome=lambda person, place, key: self._welcome(doors, person, place, key),
+            say=lambda person, place, card, key: self._say(doors, person, place, card, key), form=doors.form,
             words=lambda: self._foundation.organisation().words, quoted_mail=quoted_mail, room_card=doors.room_card,
             listens=doors.in_room,
         )  # fmt: skip
@@ -177,15 +178,18 @@ class TeamsPlatform:
             return Check("teams endpoint", "ok", f"{address} refuses strangers, as it should")
         return Check("teams endpoint", "bad", f"{address} answers {status}", "your proxy must pass POST on to Secdesk")
 
-    def _welcome(self, doors: Doors, person: Person, place: Place, conversation: str) -> None:
+    def _welcome(self, doors: Doors, person: Person, place: Place, conversation: str) -> str:
         """Greet once in a chat: the delivery's key is the chat's."""
-        card = welcome_card(self._foundation, person)
+        return self._say(doors, person, place, welcome_card(self._foundation, person), f"welcome:{NAME}:{conversation}")
 
-        def greet(work: Work) -> None:
+    def _say(self, doors: Doors, person: Person, place: Place, card: Card, key: str) -> str:
+        """Store a message of our own; its delivery, "" if the key has been said before."""
+
+        def say(work: Work) -> str:
             met = self._foundation.identities.meet(work.tx, person, work.at)
-            work.say(met.key, place, card, f"welcome:{NAME}:{conversation}")
+            return work.say(met.key, place, card, key, live=True)
 
-        doors.work(greet)
+        return doors.work(say)
 
 
 def welcome_card(foundation: Foundation, person: Person) -> Card:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 ACKNOWLEDGED_BY: Final = 11.0  # seconds; the platform gives up at 15
 ANSWERED_BY: Final = 8.0  # seconds for an invoke, whose caller watches a spinner
 TYPING_AFTER: Final = 0.6
+ASIDE_SECONDS: Final = 2.5
 REPORT_COMMAND: Final = "reportMessage"
 MESSAGE_TYPE: Final = "application/vnd.microsoft.activity.message"
 
@@ -43,8 +44,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class TurnParts:
-    """What turns are made of. `deliver` sends a stored reply on a thread of its own; `welcome` greets whoever installs the
-    app (once); `quoted_mail` makes a reported chat message a mail that can be examined; `room_card` is the
+    """What turns are made of. `deliver` sends a stored reply on a thread of its own; `say` stores a message of our
+    own and gives its delivery; `welcome` greets whoever installs the app (once); `form` is what to ask before an action is
+    sent; `quoted_mail` makes a reported chat message a mail that can be examined; `room_card` is the
     desk channel's card that an action belongs to, as it is now; `listens` says whether what is
     written in a channel thread is for us though we are not named in it."""
 
@@ -55,7 +57,9 @@ class TurnParts:
     files: TeamsFiles
     handle: Callable[[Message], Awaitable[Reply]]
     deliver: Callable[[str], Awaitable[bool]]
-    welcome: Callable[[Person, Place, str], None]
+    say: Callable[[Person, Place, Card, str], str]
+    welcome: Callable[[Person, Place, str], str]
+    form: Callable[[Action, Person], Card | None]
     words: Callable[[], Words]
     quoted_mail: Callable[[Any], File]
     room_card: Callable[[Action], Card | None] = lambda _action: None
@@ -113,8 +117,9 @@ class Turns:
         person = await self._parts.people.person(activity)
         fetched = await self._parts.files.all(activity.files)
         message = Message(
-            activity.key, person, activity.place, activity.text, files=fetched.files, at=self._parts.clock.now()
-        )
+            activity.key, person, activity.place, activity.text, files=fetched.files, at=self._parts.clock.now(),
+            aside=await self._aside(activity),
+        )  # fmt: skip
         if fetched.refused and not fetched.files:
             names = ", ".join(name[:80] for name in fetched.refused)
             notice = Card("", (Text(self._say(person.language, "teams.file_refused", name=names)),), "warning")
@@ -123,7 +128,20 @@ class Turns:
                 return
         reply = await self._handled(activity, message)
         self._later(self._send(reply, message))
+        if reply.place.private and activity.scope != "personal":
+            moved = Card("", (Text(self._say(person.language, "private.moved")),))
+            self._later(self._parts.channel.send(activity.place, moved, f"moved:{activity.key}"))
         self._later(self._parts.people.met(activity, person))
+
+    async def _aside(self, activity: Activity) -> Place | None:
+        """Where somebody who writes in a channel can be answered in private; None if that cannot be opened quickly."""
+        if activity.scope == "personal" or not activity.mentions_us:
+            return None
+        try:
+            return await asyncio.wait_for(self._parts.people.personal(activity), ASIDE_SECONDS)
+        except (ChannelError, TimeoutError) as error:
+            log.warning("no private chat: %s", error or type(error).__name__)
+            return None
 
     async def _in_room(self, activity: Activity) -> bool:
         return activity.scope == "channel" and await tolerant(self._parts.listens, activity.place, otherwise=False)
@@ -135,6 +153,10 @@ class Turns:
         if not done:
             self._later(self._parts.channel.typing(activity.place))
         return await work
+
+    async def _delivered(self, delivery: str) -> None:
+        if delivery:
+            await self._parts.deliver(delivery)
 
     async def _send(self, reply: Reply, message: Message) -> None:
         """The stored reply, once; one that could not be stored goes out all the same."""
@@ -152,8 +174,9 @@ class Turns:
         person = await self._parts.people.person(activity)
         message = Message(activity.key, person, activity.place, "", activity.action, at=self._parts.clock.now())
         shown = await tolerant(self._parts.state.card, activity, otherwise=None)
-        reply = await self._parts.handle(message)
-        self._later(self._send(reply, message))
+        if not await self._asked_first(activity, person):
+            reply = await self._parts.handle(message)
+            self._later(self._send(reply, message))
         self._later(self._parts.people.met(activity, person))
         if card := await tolerant(self._parts.room_card, activity.action, otherwise=None):
             return (
@@ -166,6 +189,18 @@ class Turns:
             ref = SentRef(NAME, activity.address, activity.card)
             self._later(self._parts.channel.update(ref, closed))
         return Answer(_card(adaptive_cards(closed)[-1])) if invoked else None
+
+    async def _asked_first(self, activity: Activity, person: Person) -> bool:
+        """Send the form that goes before an action, in the person's own chat; False if there is none, or it is filled in."""
+        action = activity.action
+        if action is None or action.form or activity.scope != "personal":
+            return False
+        form = await tolerant(self._parts.form, action, person, otherwise=None)
+        if form is None:
+            return False
+        delivery = await tolerant(self._parts.say, person, activity.place, form, f"form:{activity.key}", otherwise="")
+        self._later(self._delivered(delivery))
+        return bool(delivery)
 
     def _closed(self, shown: Card, activity: Activity, person: Person) -> Card:
         action = activity.action
@@ -183,7 +218,8 @@ class Turns:
         if activity.scope != "personal":
             return
         person = await self._parts.people.person(activity)
-        await tolerant(self._parts.welcome, person, activity.place, activity.conversation, otherwise=None)
+        delivery = await tolerant(self._parts.welcome, person, activity.place, activity.conversation, otherwise="")
+        self._later(self._delivered(delivery))
         self._later(self._parts.people.met(activity, person))
 
     # the message action

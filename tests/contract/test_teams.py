@@ -215,6 +215,26 @@ def test_a_turn_that_takes_long_is_acknowledged_and_answered_behind_it(
     assert 1 == len(teams.cards())
 
 
+def test_talking_to_a_person_asks_first_in_a_form(app: App, teams: FakeTeams) -> None:
+    async def script(t: Driver) -> Any:
+        await t.send(teams.installed())
+        await t.send(teams.press(buttons(teams.cards()[-1])["Talk to a person"], "m1"))
+        form = teams.cards()[-1]
+        send = next(action for action in buttons(form).values() if action["data"]["secdesk"].get("inputs"))
+        typed = dict.fromkeys(send["data"]["secdesk"]["inputs"], "")
+        typed[send["data"]["secdesk"]["inputs"][0]] = "My badge is gone"
+        answer = await t.send(teams.press(send, "m2", typed=typed))
+        return form, answer.json()
+
+    form, answer = run(app, teams, script)
+    assert ["Input.Text", "Input.ChoiceSet", "Input.ChoiceSet"] == [
+        item["type"] for item in form["body"] if item["type"].startswith("Input.")
+    ]
+    assert "My badge is gone" == app.tickets.get("SEC-101").subject
+    assert {} == buttons(answer["value"])
+    assert "SEC-101" in words(last(teams.cards("a:dana.reyes")))
+
+
 # who it is
 
 
@@ -418,7 +438,7 @@ def test_claim_updates_the_card_in_place_for_everybody_and_tells_the_person(app:
 def test_reply_and_resolve_from_the_card(app: App, teams: FakeTeams) -> None:
     async def script(t: Driver) -> Any:
         card, name = await desk_card(t)
-        field = buttons(card)["Send answer"]["data"]["secdesk"]["input"]
+        field = buttons(card)["Send answer"]["data"]["secdesk"]["inputs"][0]
         reply = teams.press(buttons(card)["Send answer"], name, "sam.ortiz", {field: "Try it again now."})
         await t.send(teams.in_channel(reply, DESK, name))
         await t.drain()
@@ -620,3 +640,20 @@ def test_sample_values_refuse_to_start(tmp_path: Path, teams: FakeTeams, request
 
     with pytest.raises(ConfigError, match="sample values"):
         build(settings(tmp_path, teams), contents=sample)
+
+
+# private answers to what is asked where others read
+
+
+def test_what_others_should_not_read_is_answered_in_private(
+    app: App, teams: FakeTeams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.answers, "confidential", lambda _text, _person: True)
+    asked = teams.in_channel(
+        teams.mention(teams.message("how do I report a phishing mail?")), "19:team@thread.tacv2", "17"
+    )
+    run(app, teams, lambda t: t.send(asked))
+    assert "How do I report a suspicious email?" in words(last(teams.cards("a:dana.reyes")))
+    assert ["This is better in private. I have written to you in our own chat."] == [
+        words(card) for card in teams.cards("19:team@thread.tacv2")
+    ]

@@ -122,7 +122,8 @@ SAMPLES: dict[str, Card] = {
     "form": Card(
         "Talk to a person",
         (Input("subject", "What is it about?", "tickets.person", "Send", "", multiline=False),
-         Input("subject", "Anything else?", "tickets.more", "Add")),
+         Input("reach", "How do we reach you?", "tickets.person", "Send", "", choose=(("chat", "Here"), ("phone", "By phone"))),
+         Input("subject", "Anything else?", "tickets.more", "Add", initial="No")),
     ),
     "hostile": Card(
         "[Reset](https://evil.example) *now* `x` _y_ ~z~ <at>all</at> \\",
@@ -217,7 +218,7 @@ def test_every_button_of_the_card_is_there_once() -> None:
             match block:
                 case Buttons(buttons=buttons) | Choices(options=buttons):
                     wanted += [{"action": button.action, "value": button.value} for button in buttons]
-                case Input(action=action, value=value):
+                case Input(action=action, value=value) if {"action": action, "value": value} not in wanted:
                     wanted.append({"action": action, "value": value})
         assert wanted == [{"action": data["action"], "value": data["value"]} for data in sent]
 
@@ -232,7 +233,21 @@ def test_only_an_inputs_own_button_sends_what_was_typed() -> None:
 
 def test_two_inputs_of_one_name_do_not_meet() -> None:
     ids = [item["id"] for item in walk(adaptive_cards(SAMPLES["form"])) if item.get("type") == "Input.Text"]
-    assert ["subject.0", "subject.1"] == ids
+    assert ["subject.0", "subject.2"] == ids
+
+
+def test_inputs_of_one_action_are_one_form_with_one_button() -> None:
+    sent = [
+        item["data"][DATA] for item in walk(adaptive_cards(SAMPLES["form"])) if item.get("type") == "Action.Execute"
+    ]
+    assert [("tickets.person", ["subject.0", "reach.1"]), ("tickets.more", ["subject.2"])] == [
+        (data["action"], data["inputs"]) for data in sent
+    ]
+
+
+def test_a_sent_form_leaves_one_mark() -> None:
+    left = after_press(SAMPLES["form"], "tickets.person", "", "✓ Send")
+    assert (Text("✓ Send", "muted"), SAMPLES["form"].blocks[2]) == left.blocks
 
 
 def test_a_long_card_becomes_several_and_loses_nothing() -> None:

@@ -307,10 +307,15 @@ def test_the_key_names_conversation_and_activity() -> None:
 
 
 def test_data_of_a_button_is_taken_apart_and_nothing_else_believed() -> None:
-    data = {"secdesk": {"action": "desk.reply", "value": "SEC-1", "input": "text.2"}, "text.2": "hello", "admin": "yes"}
+    data = {
+        "secdesk": {"action": "desk.reply", "value": "SEC-1", "inputs": ["text.2", "reach.3", 5]},
+        "text.2": "hello",
+        "reach.3": "phone",
+        "admin": "yes",
+    }
     action = read(FAKE.activity("message", value=data)).action
     assert action is not None
-    assert ("desk.reply", "SEC-1", {"text": "hello"}) == (action.id, action.value, dict(action.form))
+    assert ("desk.reply", "SEC-1", {"text": "hello", "reach": "phone"}) == (action.id, action.value, dict(action.form))
 
 
 @pytest.mark.parametrize("value", [{}, {"secdesk": "x"}, {"secdesk": {"action": 1}}, {"other": {}}, [1], "x", None])
