@@ -110,15 +110,16 @@ class DbosJobs:
         """
         self._schedules[name] = (cron, kind)
 
-    def start(self, handlers: Mapping[str, Handler], *, wait: bool = True) -> None:
+    def start(self, handlers: Mapping[str, Handler], *, wait: bool = True, after: float = 0.0) -> None:
         """Take up unfinished jobs and run new ones. Without `wait` the engine (0.7 s to load) starts behind the scenes,
-        and is tried again until its database answers.
+        `after` so many seconds, and is tried again until its database answers.
 
         Raises `ConfigError` at once if another process owns these jobs, and `StoreUnavailable` with `wait`.
         """
         unknown = {kind for _, kind in self._schedules.values()} - set(handlers)
         if unknown:
             raise ValueError(f"scheduled kinds without a handler: {sorted(unknown)}")
+        self._after = after
         release = self._claim()
         if not _ONE.acquire(blocking=False):
             release()
@@ -238,6 +239,7 @@ class DbosJobs:
             raise StoreUnavailable(f"The job engine cannot start ({type(error).__name__})") from error
 
     def _launch_until_it_works(self) -> None:
+        self._stopping.wait(self._after)  # loading the engine would hold up the first answers
         wait = 1.0
         while not self._stopping.is_set():
             try:

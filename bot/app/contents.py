@@ -11,6 +11,7 @@ from typing import Any
 from adapters.directories.file import FileDirectory, load_people
 from bot.answering.answers import Judgement, Knowledge
 from bot.answering.emergency import Gate
+from bot.answering.emergency_kept import open_gate
 from bot.answering.encoder import Encoders, load_encoders
 from bot.answering.entries import Library as AnswerLibrary
 from bot.answering.entries import Vocabulary as AnswerVocabulary
@@ -125,7 +126,7 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         lambda: rota(False),
     )  # fmt: skip
     sla = Watched("targets", lambda: _sla(shelf), lambda: shelf.stamp("sla.yaml"), lambda: _sla(ours))
-    gate = Watched("emergencies", lambda: Gate(shelf), lambda: shelf.stamp("emergencies"))
+    gate = Watched("emergencies", lambda: open_gate(shelf, cache), lambda: shelf.stamp("emergencies"))
     knowledge_ = Watched(
         "answers", lambda: knowledge(True),
         lambda: (shelf.stamp("answers", "smalltalk.yaml", "search"), id(organisation.current)),

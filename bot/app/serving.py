@@ -38,6 +38,7 @@ DRAIN = 14.0  # seconds for running requests and jobs together, when asked to st
 HARD_STOP = 19.0  # seconds after which what still hangs is cut off (its jobs run again at the next start)
 URGENT_WORKERS = 4
 SENDERS = 16  # replies on their way out at once; they wait for a platform, so never on the threads that handle messages
+ENGINE_AFTER = 2.0  # seconds: loading it takes most of one, which the first answers need
 WORKERS = {"delivery.send": 32, "oncall.page": 8, "reporting.analyse": 2, "desk.show": 4}  # jobs of a kind at once
 
 
@@ -150,7 +151,7 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
     jobs.schedule("lessons", "*/10 * * * *", "learning.send")
     jobs.schedule("prune", "30 3 * * *", "learning.prune")
     jobs.schedule("anchor", "5 * * * *", "audit.anchor")
-    jobs.start(app.handlers(), wait=False)
+    jobs.start(app.handlers(), wait=False, after=ENGINE_AFTER)
     app.sweeper = Sweeper(app.core, jobs, app.clock)
     edge = Edge(app, metrics)
     poller = app.contents.poller()
