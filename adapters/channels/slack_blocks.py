@@ -59,14 +59,14 @@ def messages(card: Card, trusted: Mapping[str, str] | None = None) -> list[Json]
     """`text` and `blocks` of each message the card needs: one, unless it is very long."""
     links = trusted or {}
     return [
-        {"text": escape(as_text(part)) or "…", "blocks": blocks(part, links)}
+        {"text": _some(escape(as_text(part))), "blocks": blocks(part, links)}
         for part in split(card, lambda some: _fits(some, links), LIMITS["section"] - 100)
     ]
 
 
 def plain_messages(card: Card) -> list[Json]:
     """The card as text alone, for a client or a server that refuses its blocks."""
-    return [{"text": escape(part) or "…"} for part in words_apart(as_text(card), LIMITS["text"], _size)]
+    return [{"text": _some(escape(part))} for part in words_apart(as_text(card), LIMITS["text"], _size)]
 
 
 def blocks(card: Card, trusted: Mapping[str, str], surface: Surface = "message") -> list[Json]:
@@ -319,8 +319,13 @@ def _fields(fields: Sequence[Json]) -> Iterator[Json]:
         yield {"type": "section", "fields": list(fields)}
 
 
+def _some(text: str) -> str:
+    """Slack refuses text of blanks alone."""
+    return text if text.strip() else "…"
+
+
 def _words(text: str) -> Json:
-    return {"type": "plain_text", "text": escape(text), "emoji": False}
+    return {"type": "plain_text", "text": _some(escape(text)), "emoji": False}
 
 
 def _plain(text: str) -> Json:
@@ -328,7 +333,7 @@ def _plain(text: str) -> Json:
 
 
 def _mrkdwn(text: str) -> Json:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return {"type": "mrkdwn", "text": _some(text), "verbatim": True}
 
 
 def _context(text: str) -> Json:

@@ -13,7 +13,7 @@ from adapters.channels.teams_cards import activity_of, adaptive_cards
 from adapters.channels.teams_connector import Connector, Gone
 from adapters.channels.teams_pace import TENANT, TENANT_WAITING, THREAD
 from adapters.channels.teams_people import tolerant
-from adapters.channels.teams_state import TeamsState, Where
+from adapters.channels.teams_state import Lanes, TeamsState, Where
 from bot.cards import Card
 from bot.errors import RetryLater, Unreachable
 from bot.health import Check
@@ -41,6 +41,7 @@ class TeamsChannel:
     ) -> None:
         self.real = real
         self._state, self._connector, self._elsewhere, self._pause = state, connector, elsewhere, pause
+        self._places = Places(state)
 
     async def send(self, place: Place, card: Card, key: str) -> SentRef:
         """Post the card; a long one in several messages, the ref is the last one's. Parts that went out stay out."""
@@ -118,4 +119,35 @@ class TeamsChannel:
             (f"tenant:{where.tenant}", tenant),
             (f"thread:{place.conversation}", THREAD),
         )  # a channel is one thread
-        return await tolerant(self._state.reserve, lanes, otherwise=0.0)
+        return await self._places(lanes)
+
+
+class Places:
+    """Asks for places in the lanes: whoever asks while a transaction runs shares the next one."""
+
+    def __init__(self, state: TeamsState) -> None:
+        self._state = state
+        self._waiting: list[tuple[Lanes, asyncio.Future[float]]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def __call__(self, lanes: Lanes) -> float:
+        """Seconds to wait; 0 when the places are taken, or when nobody can say since the database is away."""
+        mine: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append((lanes, mine))
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._ask())
+        return await mine
+
+    async def _ask(self) -> None:
+        """A task of its own: whoever asked first may be cancelled, the others still want to know."""
+        while self._waiting:
+            taken, self._waiting = self._waiting, []
+            wanted = [lanes for lanes, _ in taken]
+            try:
+                waits = await tolerant(self._state.reserve_all, wanted, otherwise=[0.0] * len(taken))
+            except Exception:
+                log.exception("nobody can say how fast we are sending")
+                waits = [0.0] * len(taken)
+            for (_, future), seconds in zip(taken, waits, strict=True):
+                if not future.done():
+                    future.set_result(seconds)

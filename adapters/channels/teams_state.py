@@ -27,6 +27,9 @@ PROFILE_KEPT: Final = 86_400.0
 PRUNED_EVERY: Final = 2_000  # reservations
 
 
+Lanes = Sequence[tuple[str, Sequence[Limit]]]  # names and the limits that hold in each
+
+
 class TeamsStore(Protocol):
     """SQL of the above (one implementation, both databases)."""
 
@@ -210,16 +213,29 @@ class TeamsState:
 
     # pace
 
-    def reserve(self, lanes: Sequence[tuple[str, Sequence[Limit]]]) -> float:
-        """Take a place in every lane (name and limits), or in none of them; seconds to wait, 0 when taken."""
+    def reserve(self, lanes: Lanes) -> float:
+        """Take a place in every lane, or in none of them; seconds to wait, 0 when taken."""
+        return self.reserve_all([lanes])[0]
+
+    def reserve_all(self, wanted: Sequence[Lanes]) -> list[float]:
+        """As `reserve`, for many at once in one transaction: first come, first served."""
         now = self._clock.now()
+        names = sorted({name for lanes in wanted for name, _ in lanes})  # locked in one order, so nobody deadlocks
         with self._db.tx() as tx:
-            states = {name: Sent.load(self._store.pace(tx, name, now)) for name, _ in sorted(lanes)}
-            seconds = max(wait(states[name], limits, now) for name, limits in lanes)
-            if seconds <= 0:
-                for name, limits in lanes:
-                    self._store.set_pace(tx, name, add(states[name], limits, now).dump())
+            states = {name: Sent.load(self._store.pace(tx, name, now)) for name in names}
+            before = dict(states)
+            waits = [self._take(states, lanes, now) for lanes in wanted]
+            for name in names:
+                if states[name] is not before[name]:
+                    self._store.set_pace(tx, name, states[name].dump())
         self._tidy(now)
+        return waits
+
+    @staticmethod
+    def _take(states: dict[str, Sent], lanes: Lanes, now: float) -> float:
+        seconds = max(wait(states[name], limits, now) for name, limits in lanes)
+        if seconds <= 0:
+            states.update({name: add(states[name], limits, now) for name, limits in lanes})
         return seconds
 
     def _tidy(self, now: float) -> None:

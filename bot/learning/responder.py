@@ -232,7 +232,11 @@ class NudgeResponder:
         names = ("resume",) if stopped else ("less", "stop")
         buttons = [Button(say(lang, f"learning.button.{name}"), f"learning.{name}") for name in names]
         buttons.append(Button(say(lang, "home.my_data"), "learning.mydata"))
-        return [Text(say(lang, "home.tips"), "strong"), Text(say(lang, "home.pace", pace=pace)), Buttons(tuple(buttons))]
+        return [
+            Text(say(lang, "home.tips"), "strong"),
+            Text(say(lang, "home.pace", pace=pace)),
+            Buttons(tuple(buttons)),
+        ]
 
     # words
 

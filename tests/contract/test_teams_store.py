@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from adapters.channels.teams import Places
 from adapters.channels.teams_pace import TENANT, THREAD
 from adapters.channels.teams_state import Profile, TeamsState, Where
 from adapters.stores.rooms import SqlRoomStore
@@ -47,6 +49,24 @@ def test_replicas_share_one_bucket(db: Db, clock: Clock) -> None:
     assert 7 == sum(seconds == 0 for seconds in waits)  # 7 in a second for one thread, however many ask
     clock.at += 1.5
     assert [True, False] == [replicas[0].reserve(LANES) == 0, replicas[1].reserve(LANES) == 0]  # and 8 in two
+
+
+def test_many_who_ask_at_once_share_a_transaction(db: Db, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, batches = state_of(db, clock), list[int]()
+    real = state.reserve_all
+    monkeypatch.setattr(state, "reserve_all", lambda wanted: batches.append(len(wanted)) or real(wanted))
+    places = Places(state)
+
+    async def ask() -> list[float]:
+        first = asyncio.ensure_future(places(LANES))
+        await asyncio.sleep(0)
+        first.cancel()  # the others still get their answer
+        return await asyncio.gather(*(places(LANES) for _ in range(12)))
+
+    waits = asyncio.run(ask())
+    assert 13 == sum(batches)
+    assert 3 > len(batches)
+    assert 6 == sum(seconds == 0 for seconds in waits)
 
 
 def test_a_full_lane_takes_nothing_from_the_others(db: Db, clock: Clock) -> None:

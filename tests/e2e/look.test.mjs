@@ -11,6 +11,12 @@ before(async () => {
   const page = await chatting(/Dana Reyes/);
   await page.getByRole("button", { name: "Talk to a person" }).first().click();
   await page.locator("#messages").getByText(/SEC-\d+/).first().waitFor();
+  const ama = await chatting(/Ama Mensah/);
+  const buffer = Buffer.from("From: IT <it@help.example>\nSubject: Full\n\nAct now: https://login.example/a\n");
+  await ama.locator("#files").setInputFiles({ name: "full.eml", mimeType: "message/rfc822", buffer });
+  await ama.getByRole("button", { name: "Send" }).click();
+  await ama.locator("#messages").getByText(/SEC-\d+/).first().waitFor();
+  await ama.context().close();
   const other = await chatting(/Tom Whitaker/);
   await say(other, "i typed my password on a page from a mail");
   await page.context().close();
@@ -48,7 +54,9 @@ for (const colorScheme of ["light", "dark"]) {
       const page = await someone({ colorScheme, viewport, storageState: state });
       await page.goto(`${URL}/console/queue`);
       const ticket = await page.locator(".queue a").first().getAttribute("href");
-      const paths = [...PAGES.map((name) => `/console/${name}`), ticket, `${ticket}?view=person`, "/console/queue?mine=1",
+      await page.goto(`${URL}/console/mail`);
+      const report = await page.locator("td a").first().getAttribute("href");
+      const paths = [report, ...PAGES.map((name) => `/console/${name}`), ticket, `${ticket}?view=person`, "/console/queue?mine=1",
         "/console/queue?state=resolved"];
       for (const path of paths) {
         await page.goto(URL + path);
