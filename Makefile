@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8765
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check e2e bench teams-package lock format clean help
+.PHONY: run test check e2e e2e-browser e2e-servers screenshots bench teams-package lock format clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -45,22 +45,37 @@ check: $(VENV)/.dev  ## style, types, layers, dependencies
 	$(BIN)/deptry .
 	$(BIN)/secdesk lint
 
-e2e: $(VENV)/.dev  ## the web chat and the console in a real browser
+e2e: $(VENV)/.dev  ## the running bot: web chat and console in a real browser, Teams' playground, somebody else's Slack, IMAP and ticket servers
+	$(BIN)/python -m pytest tests -m slow -n 2
+	@$(MAKE) --no-print-directory -j 2 --output-sync=line e2e-browser e2e-servers
+
+# Two lanes: each waits for browsers and servers more than it works.
+e2e-browser:
 	$(BIN)/python -m pytest tests/e2e -n 0 -s
 	$(BIN)/python -m tests.e2e.run
+	$(BIN)/python -m tests.e2e.api.run
+	$(BIN)/python -m tests.e2e.oidc.run
+
+e2e-servers:
 	$(BIN)/python -m tests.e2e.teams.run
+	$(BIN)/python -m tests.e2e.slack.run
+	$(BIN)/python -m tests.e2e.tracker.run
+	$(BIN)/python -m tests.e2e.mailbox.run
+
+screenshots: $(VENV)/.dev  ## the README's pictures, taken anew
+	$(BIN)/python -m tests.e2e.run --screenshots manifest/pictures
 
 bench: $(VENV)/.dev  ## measurements, never in CI
 	$(BIN)/python -m tests.bench
 
-teams-package: $(VENV)/.run  ## the app package for Microsoft Teams, from your settings (dist/secdesk-teams.zip)
+teams-package: $(VENV)/.dev  ## the app package for Microsoft Teams, from your settings, checked (dist/secdesk-teams.zip)
 	@$(BIN)/python manifest/teams/package.py $(if $(SCHEMA),--schema $(SCHEMA))
 
 lock:  ## write both lock files anew (needs uv in the environment)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --no-annotate --all-extras pyproject.toml --group build -o requirements.txt
+	  --no-header --no-annotate --no-strip-extras --all-extras pyproject.toml --group build -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --no-annotate --all-extras -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+	  --no-header --no-annotate --no-strip-extras --all-extras -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
 
 format: $(VENV)/.dev  ## tidy the code
 	$(BIN)/ruff check --fix -q .

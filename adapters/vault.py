@@ -1,6 +1,7 @@
 """`Vault`: keys with versions, one derived key a purpose, AES-256-GCM for secrets and HMAC-SHA256 for digests.
 
 Keys are lines `v2:<base64 of 32 bytes>`, newest first. The newest seals; the others still open what they sealed.
+A line `+v3:…` is held, but does not seal yet: so a key gets to every replica before the first one uses it.
 Digests are made with the *oldest* key, always: they are names (who somebody is, what a row of the audit log was), and
 a name that changed with every new key would be lost.
 """
@@ -15,7 +16,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from bot.ports import Db
 FILE = "secdesk.key"
 _BYTES = 32
 _NONCE = 12  # bytes, random: NIST SP 800-38D allows 2**32 messages a key
-_LINE = re.compile(r"(?:v(?P<version>[1-9]\d{0,3}):)?(?P<key>[A-Za-z0-9+/_-]{42,44}={0,2})")
+_LINE = re.compile(r"(?P<held>\+)?(?:v(?P<version>[1-9]\d{0,3}):)?(?P<key>[A-Za-z0-9+/_-]{42,44}={0,2})")
 _MEND = "give the lines v1:<base64 of 32 random bytes>, newest first, as the file secdesk.key holds them"
 _SEALED = re.compile(rb"v(\d{1,4}):", re.DOTALL)
 
@@ -38,10 +39,12 @@ _SEALED = re.compile(rb"v(\d{1,4}):", re.DOTALL)
 class KeyVault:
     """`Vault` over the keys of this installation, by version. `repr` shows versions only."""
 
-    def __init__(self, keys: Mapping[int, bytes]) -> None:
+    def __init__(self, keys: Mapping[int, bytes], seals: int = 0) -> None:
+        """`seals` is the version that seals; 0 for the newest."""
         if not keys:
             raise ConfigError(f"SECDESK_KEY holds no key: {_MEND}")
         self._keys = dict(keys)
+        self.seals = seals or max(keys)
         self._derived = lru_cache(maxsize=256)(self._derive)
 
     def __repr__(self) -> str:
@@ -49,7 +52,7 @@ class KeyVault:
 
     def seal(self, purpose: str, data: bytes) -> bytes:
         """`v<version>:` + nonce + ciphertext and tag; the prefix and the purpose are authenticated."""
-        version = max(self._keys)
+        version = self.seals
         prefix = b"v%d:" % version
         nonce = os.urandom(_NONCE)
         return prefix + nonce + AESGCM(self._derived(version, "seal", purpose)).encrypt(nonce, data, prefix)
@@ -67,6 +70,10 @@ class KeyVault:
         except (InvalidTag, ValueError):
             raise ConfigError("sealed data does not open: it was changed, or sealed with another key") from None
 
+    def resealed(self, purpose: str, data: bytes) -> bytes | None:
+        """The same under the key that seals now; None if it is already. Raises as `unseal` does."""
+        return None if data.startswith(b"v%d:" % self.seals) else self.seal(purpose, self.unseal(purpose, data))
+
     def digest(self, purpose: str, data: bytes) -> str:
         return hmac.new(self._derived(min(self._keys), "digest", purpose), data, hashlib.sha256).hexdigest()
 
@@ -75,7 +82,7 @@ class KeyVault:
 
         Raises `ConfigError` if a key differs or one is missing here.
         """
-        ours = {f"key.v{version}": self._check_value(version) for version in self._keys}
+        ours = {f"key.v{version}": self._check_value(version) for version in self._keys if version <= self.seals}
         with db.tx() as tx:
             for name, value in ours.items():
                 tx.execute(
@@ -112,21 +119,30 @@ def open_vault(key: str, data_dir: Path) -> KeyVault:
     if others can read the file.
     """
     if key.strip():
-        return KeyVault(parse_keys(key, "SECDESK_KEY"))
+        return KeyVault(*read_keys(key, "SECDESK_KEY"))
     path = data_dir / FILE
     try:
         if not path.exists():
             _make(path)
         if path.stat().st_mode & 0o007:
             raise ConfigError(f"everybody on this machine can read {path}: run chmod 600 on it")
-        return KeyVault(parse_keys(path.read_text("ascii"), str(path)))
+        return KeyVault(*read_keys(path.read_text("ascii"), str(path)))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the key file cannot be read or made ({type(error).__name__})") from None
 
 
 def parse_keys(text: str, source: str) -> dict[int, bytes]:
-    """Keys by version. One line without a version is version 1. Raises `ConfigError`, which never repeats the text."""
+    """Keys by version, as `read_keys`."""
+    return read_keys(text, source)[0]
+
+
+def read_keys(text: str, source: str) -> tuple[dict[int, bytes], int]:
+    """(keys by version, the version that seals). One line without a version is version 1.
+
+    Raises `ConfigError`, which never repeats the text.
+    """
     keys: dict[int, bytes] = {}
+    seals = 0
     for line in re.split(r"[\s,]+", text.strip()):
         match = _LINE.fullmatch(line)
         key = _decoded(match["key"]) if match else b""
@@ -136,9 +152,31 @@ def parse_keys(text: str, source: str) -> dict[int, bytes]:
         if version in keys:
             raise ConfigError(f"{source}: version {version} is there twice: number a new key one higher")
         keys[version] = key
+        if match["held"] is None:
+            seals = max(seals, version)
+        elif seals:
+            raise ConfigError(f"{source}: only the newest keys may be held back: take the + from version {version}")
     if list(keys) != sorted(keys, reverse=True):
         raise ConfigError(f"{source}: put the newest key first")
-    return keys
+    if not seals:
+        raise ConfigError(f"{source}: every key is held back: take the + from the newest one that seals")
+    return keys, seals
+
+
+def new_line(held: Mapping[int, bytes]) -> str:
+    """A line with a fresh key one version above, held back at first."""
+    return f"+v{max(held) + 1}:{base64.b64encode(secrets.token_bytes(_BYTES)).decode()}"
+
+
+def rewrite(data_dir: Path, change: Callable[[str], str]) -> None:
+    """Change the text of the key file; it is there whole at every moment. Raises `ConfigError` as reading it does."""
+    path = data_dir / FILE
+    text = change(path.read_text("ascii"))
+    read_keys(text, str(path))
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    _write(draft, text)
+    draft.replace(path)
+    _sync_folder(path.parent)
 
 
 def _decoded(key: str) -> bytes:
@@ -155,12 +193,8 @@ def _make(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     line = "v1:" + base64.b64encode(secrets.token_bytes(_BYTES)).decode() + "\n"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(draft, line)
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -170,6 +204,13 @@ def _make(path: Path) -> None:
         _sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

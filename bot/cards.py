@@ -7,6 +7,8 @@ screen reader, terminal). `dump` and `load` are the stored JSON form.
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -120,6 +122,35 @@ def pressables(card: Card) -> Iterable[Button]:
             yield from block.buttons
         elif isinstance(block, Choices):
             yield from block.options
+
+
+_NUMBER = re.compile(r"[\s(\[]*[0-9]{1,3}[\s)\].:,!]*")
+
+
+def named(card: Card, text: str) -> Button | None:
+    """The button that typed text names: its number, the letter or the words of an option, its label, or its first word ("yes").
+
+    Letters count the options of the last question. Accents, case and punctuation don't matter. None if it could be two.
+    """
+    said, buttons = bare(text), list(pressables(card))
+    if not said or len(text) > 200:
+        return None
+    if said.isascii() and said.isdecimal():  # "-1" and "²" are no numbers of buttons
+        number = int(said) if _NUMBER.fullmatch(text) else 0
+        return buttons[number - 1] if 1 <= number <= len(buttons) else None
+    asked = [block.options for block in card.blocks if isinstance(block, Choices)]
+    if asked and len(said) == 1 and "a" <= said < chr(ord("a") + len(asked[-1])):
+        return asked[-1][ord(said) - ord("a")]
+    exact = [button for button in buttons if bare(button.label) == said]
+    first = [button for button in buttons if bare(button.label.split(",")[0]) == said]
+    found = exact or first
+    return found[0] if len(found) == 1 else None
+
+
+def bare(text: str) -> str:
+    """Words alone: lower case, without accents and punctuation."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
+    return " ".join("".join(char if char.isalnum() else " " for char in plain).split())
 
 
 def as_text(card: Card) -> str:

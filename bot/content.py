@@ -220,6 +220,13 @@ _MENDS: Mapping[str, str] = {
 }
 
 
+_SIZES: Mapping[str, tuple[str, str]] = {
+    "string_too_short": ("has fewer than {min_length} characters", "write it out"),
+    "string_too_long": ("has more than {max_length} characters", "shorten it"),
+    "too_long": ("has more than {max_length} items", "take some out"),
+}
+
+
 def _words(item: Any) -> tuple[str, str]:
     name = ".".join(str(part) for part in item["loc"])
     kind = item["type"]
@@ -229,6 +236,11 @@ def _words(item: Any) -> tuple[str, str]:
         return f'"{name}" is not a key that is known here', _MENDS[kind]
     if kind == "string_pattern_mismatch" and (exactly := _EXACTLY.fullmatch(item["ctx"]["pattern"])):
         return f'"{name}" is not {exactly[1]}', f"write {name}: {exactly[1]}"
+    if kind == "string_too_short" and not item["input"].strip():
+        return f'"{name}" is empty', "write it, or take the line out"
+    if kind in _SIZES:
+        what, mend = _SIZES[kind]
+        return f'"{name}" {what.format(**item["ctx"])}', mend
     message = str(item["msg"]).removeprefix("Value error, ")
     what, _, mend = message.partition(" | ")  # our own validators write "what | mend"
     return f'"{name}": {what[:1].lower()}{what[1:]}' if name else what, mend or _MENDS.get(kind, "correct it")

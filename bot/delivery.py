@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol, TypeVar
 
 from bot.cards import load
@@ -21,6 +24,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 LEASE = 60.0  # seconds one sending may take before somebody else may try
 MAX_ATTEMPTS = 20
+NUDGE = "nudge:"  # how keys of tips begin
+ROWS = 256  # tips looked at in one round
+SAVED = 2.0  # seconds of a rate that may be made up for after a stall
+UNHURRIED = 8  # times that a platform may ask for a wait before we wait longer than it asks
 
 
 class DeliveryStore(Protocol):
@@ -45,6 +52,16 @@ class OutboxStore(Protocol):
     def requeue_lost(self, before: float, at: float) -> int: ...
 
 
+class TipStore(Protocol):
+    """SQL of messages that may wait."""
+
+    def due_tips(self, at: float, limit: int, without: Sequence[str] = ()) -> list[Row]:
+        """Rows (key, delivery, channel) whose time has come, oldest first, of all channels but those."""
+        ...
+
+    def put_off(self, key: str, due_at: float) -> None: ...
+
+
 class Bridge(Protocol):
     """Runs a coroutine on the edge's event loop and waits for it."""
 
@@ -52,7 +69,10 @@ class Bridge(Protocol):
 
 
 class Deliverer:
-    """Sends one stored delivery through its channel."""
+    """Sends one stored delivery through its channel. `unreached` is told of one whose person cannot be reached, and why.
+
+    `left`: whether a pseudonym is no longer in the directory; then a tip that was queued for them does not go.
+    """
 
     def __init__(
         self,
@@ -61,14 +81,19 @@ class Deliverer:
         clock: Clock,
         bridge: Bridge,
         count: Callable[[str], None] = lambda _what: None,
+        unreached: Callable[[str, str], None] = lambda _delivery, _why: None,
+        left: Callable[[str], bool] = lambda _person: False,
     ) -> None:
         self._store, self._channels, self._clock, self._bridge, self._count = store, channels, clock, bridge, count
+        self._unreached, self._left = unreached, left
 
     def send(self, delivery: str) -> bool:
         """Send it if it still has to be sent; True when it is on the platform. Raises `RetryLater` to come again."""
         row = self._store.claim_delivery(delivery, self._clock.now(), LEASE)
         if row is None:
             return self._settled(delivery)
+        if row["key"].startswith(NUDGE) and self._left(row["person"]):
+            return self._give_up(delivery, "failed", "left")
         channel = self._channels.get(row["channel"])
         if channel is None:
             return self._give_up(delivery, "failed", f"channel {row['channel']} is not switched on")
@@ -79,14 +104,20 @@ class Deliverer:
             sending = channel.send(place_from(row["place"]), load(row["card"]), row["key"])
             ref: SentRef = self._bridge(sending, LEASE / 2)
         except Unreachable as error:
+            self._unreached(delivery, str(error))
             return self._give_up(delivery, "unreachable", str(error))
         except Exception as error:
-            if row["attempts"] >= MAX_ATTEMPTS:
+            asked_to_wait = isinstance(
+                error, RetryLater
+            )  # so it is no failure, however often: an outage may take a day
+            if row["attempts"] >= MAX_ATTEMPTS and not asked_to_wait:
                 return self._give_up(delivery, "failed", type(error).__name__)
             self._store.settle_delivery(delivery, "queued", self._clock.now(), error=type(error).__name__)
             if not isinstance(error, ChannelError | TimeoutError | OSError):
                 raise  # a fault of ours: the engine counts it
-            seconds = error.seconds if isinstance(error, RetryLater) else min(2.0 ** row["attempts"], 300.0)
+            seconds = error.seconds if isinstance(error, RetryLater) else 0.0
+            tried = row["attempts"] - (UNHURRIED if asked_to_wait else 0)
+            seconds = max(seconds, min(2.0 ** min(tried, 9), 300.0) if tried > 0 else 0.0)
             raise RetryLater("the channel did not take it", seconds) from error
         self._store.settle_delivery(delivery, "sent", self._clock.now(), ref=f"{ref.conversation}/{ref.id}")
         return True
@@ -159,3 +190,116 @@ class Sweeper:
             log.warning("outbox waits: %s", error)
         except Exception:
             log.exception("the sweeper failed and goes on")
+
+
+class Pump:
+    """Sends what may wait, no faster than `rates` (messages a second, by channel), on threads of its own.
+
+    Tips never enter the job engine: live messages don't stand behind them there, a hundred thousand of them cost it nothing,
+    and one that is cancelled is simply not found any more. The platform's own pace holds as well, and leaves its burst to
+    people who wait for an answer. `feed` is asked to bring what is due, `held` whether nothing may go now, `mine` whether it is
+    this process's turn: of several replicas one sends, so the rates hold over all of them.
+    """
+
+    def __init__(
+        self,
+        store: TipStore,
+        send: Callable[[str], bool],
+        clock: Clock,
+        *,
+        rates: Mapping[str, float],
+        feed: Callable[[], object] = lambda: None,
+        held: Callable[[], bool] = lambda: False,
+        mine: Callable[[], bool] = lambda: True,
+        workers: int = 24,
+        look: float = 0.1,
+        idle: float = 1.0,
+    ) -> None:
+        self._store, self._send, self._clock, self._feed, self._held = store, send, clock, feed, held
+        self._rates, self._workers, self._look, self._idle, self._mine = rates, workers, look, idle, mine
+        self._allowed: dict[str, float] = {}
+        self._filled = time.monotonic()
+        self._away: set[str] = set()  # keys that a worker has
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin, in two threads: what is slow to bring must not hold up what is there."""
+        for work, name in ((self._feeding, "tips-feed"), (self._sending, "tips")):
+            self._threads.append(threading.Thread(target=work, name=name, daemon=True))
+            self._threads[-1].start()
+
+    def stop(self, wait: float = 10.0) -> None:
+        """Begin nothing new; what is on its way gets `wait` seconds."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=wait)
+
+    def _feeding(self) -> None:
+        while not self._stop.is_set():
+            found = _guarded(lambda: self._mine() and self._feed())
+            self._stop.wait(self._look if found else self._idle)
+
+    def _sending(self) -> None:
+        with ThreadPoolExecutor(self._workers, "tip") as pool:
+            while not self._stop.is_set():
+                begun = _guarded(lambda: self.round(pool.submit))
+                self._stop.wait(self._look if begun or self._away else min(self._idle, 0.25))
+
+    def round(self, submit: Callable[[Callable[[], None]], object]) -> int:
+        """Give workers what may go now; how many."""
+        self._fill()
+        if len(self._away) >= self._workers or not self._mine() or self._held():
+            return 0
+        begun, before = 0, set(self._away)  # what is done while we look must not cost a turn again
+        spent = [channel for channel, left in self._allowed.items() if left < 1.0]  # a slow one holds up no other
+        for row in self._store.due_tips(self._clock.now(), ROWS, spent):
+            if len(self._away) >= self._workers:
+                break
+            if row["key"] in before or row["key"] in self._away or not self._may(row["channel"]):
+                continue
+            self._away.add(row["key"])
+            submit(partial(self._one, row))
+            begun += 1
+        return begun
+
+    def _fill(self) -> None:
+        """As time goes by more may go; what was not used is not saved up for longer than `SAVED` seconds."""
+        now = time.monotonic()
+        for channel, rate in self._rates.items():
+            most = max(1.0, rate * SAVED)
+            self._allowed[channel] = min(most, self._allowed.get(channel, 0.0) + (now - self._filled) * rate)
+        self._filled = now
+
+    def _may(self, channel: str) -> bool:
+        if channel not in self._rates:
+            return True
+        if self._allowed.get(channel, 0.0) < 1.0:
+            return False
+        self._allowed[channel] -= 1.0
+        return True
+
+    def _one(self, row: Row) -> None:
+        try:
+            self._send(row["delivery"])
+        except RetryLater as error:
+            self._later(row["key"], error.seconds)
+        except Exception:
+            log.exception("a tip could not be sent")
+            self._later(row["key"], LEASE)
+        finally:
+            self._away.discard(row["key"])
+
+    def _later(self, key: str, seconds: float) -> None:
+        _guarded(lambda: self._store.put_off(key, self._clock.now() + seconds))
+
+
+def _guarded(step: Callable[[], object]) -> object:
+    """What the step returns, None if it failed: the thread goes on."""
+    try:
+        return step()
+    except StoreUnavailable as error:
+        log.warning("tips wait: %s", error)
+    except Exception:
+        log.exception("tips wait: something failed")
+    return None

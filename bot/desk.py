@@ -18,14 +18,15 @@ from typing import Any, Protocol
 from bot import cards
 from bot.cards import Card, Text
 from bot.errors import Conflict, NotFound, Refused, StoreUnavailable
-from bot.model import Action, Message, Place, Reply
-from bot.organisation import Organisation
+from bot.model import Action, File, Message, Person, Place, Reply
+from bot.organisation import Organisation, speaking
 from bot.people import Identities
 from bot.ports import Clock, Db
 from bot.turn import Auditor, CoreStore, Dialogue, Effect, Responder, Turn, Work, place_from, place_key
 
 log = logging.getLogger(__name__)
 MAX_TEXT = 4_000
+END_KEPT = 1_500  # of these, characters of the end of a longer text
 PER_MINUTE = 40  # messages one person may send before being asked to wait; emergencies are exempt
 DIALOGUE_SECONDS = 24 * 3600.0
 _IDS = re.compile(r"[\w.-]+(:[\w.-]*)+|")  # values of our own buttons that are parts with colons between
@@ -84,6 +85,10 @@ class Parts:
     room: Responder | None = None  # who takes what is written there
     confidential: Callable[[Message], bool] = lambda _message: False  # whether others should not read the answer
     count: Callable[[str], None] = lambda _outcome: None
+    pasted: Callable[[str], tuple[File, str] | None] = lambda _text: None  # a mail in a text, and what stands above it
+    # what a fixed phrase of this person presses; its form's `lang` is the language of the phrase
+    command: Callable[[str, Person], Action | None] = lambda _text, _person: None
+    language: Callable[[str], str] = lambda _text: ""  # what a text is written in; "" where it does not tell
 
 
 class Desk:
@@ -123,7 +128,7 @@ class Desk:
         """As `handle`, for a message that nobody waits with: raises what goes wrong instead of calling for help again."""
         if earlier := self._earlier(message.key):
             return earlier
-        values = self._parts.organisation().values(message.person.entity)
+        values = self._parts.organisation().values(message.person.entity, message.person.language)
         turn = self._turn(message, values)
         try:
             return self._commit(turn, self._route(turn))
@@ -149,7 +154,7 @@ class Desk:
         """The reply when nothing could be stored. Whoever is in trouble gets help all the same."""
         try:
             if self._parts.emergencies.fires(message):
-                values = self._parts.organisation().values(message.person.entity)
+                values = self._parts.organisation().values(message.person.entity, message.person.language)
                 return Reply(self._parts.emergencies.without_store(message, values), message.place)
         except Exception:
             log.exception("the emergency door failed", extra={"event": message.key})
@@ -159,13 +164,26 @@ class Desk:
         person, at = self._ensure(message), message.at or self._parts.clock.now()
         clean, removed = self._without_secrets(message)
         where, text, action = place_key(message.place), clean.text.strip(), clean.action
+        last = self._parts.store.last_card(person.key, where)
         if action is None and not clean.files:
-            action = pressed(text, self._parts.store.last_card(person.key, where))
+            action = pressed(text, last) or self._command(message.person, text)
             text = "" if action else text
+        lang = self._spoken(text, last if action and message.place.private else "") or person.language
+        lang = action.form.get("lang") or lang if action else lang
         return Turn(
-            key=message.key, person=person, place=message.place, text=text, lang=person.language, at=at, values=values,
-            action=action, files=clean.files, removed=removed, dialogue=self._dialogue(person.key, where, at),
+            key=message.key, person=replace(person, language=lang), place=message.place, text=text, lang=lang, at=at,
+            values=speaking(values, lang), action=action, files=clean.files, removed=removed,
+            dialogue=self._dialogue(person.key, where, at),
         )  # fmt: skip
+
+    def _command(self, person: Person, text: str) -> Action | None:
+        """A fixed phrase that does what a button does ("my data"). It is one before it can be taken for an emergency's."""
+        found = self._parts.command(text, person) if person.known else None
+        return replace(found, form={"typed": text, **found.form}) if found else None
+
+    def _spoken(self, text: str, last: str = "") -> str:
+        """The language of what was written; of the card whose button was pressed; "" where nothing tells."""
+        return self._parts.language(text) or (cards.load(last).lang if last else "")
 
     def _dialogue(self, person: str, where: str, at: float) -> Dialogue | None:
         row = self._parts.store.dialogue(person, where)
@@ -183,7 +201,7 @@ class Desk:
         def clean(text: str) -> str:
             found = self._parts.redact(text[: 10 * MAX_TEXT])
             removed.update(found.removed)
-            return found.text[:MAX_TEXT]
+            return _cut(found.text)
 
         action = message.action
         if action:
@@ -191,7 +209,15 @@ class Desk:
             action = replace(action, value=value, form={name: clean(text) for name, text in action.form.items()})
         files = tuple(replace(file, name=_ending_kept(file.name, clean(file.name))) for file in message.files)
         text = clean(message.text)
+        if len(message.text) > MAX_TEXT and not files and (mail := self._long_mail(message)):
+            files, text = (mail[0],), clean(mail[1])
         return replace(message, text=text, action=action, files=files), tuple(sorted(removed))
+
+    def _long_mail(self, message: Message) -> tuple[File, str] | None:
+        """A pasted mail that is longer than what we keep of a text, and what was written above it. Not in an emergency."""
+        if self._parts.emergencies.fires(message):
+            return None
+        return self._parts.pasted(self._parts.redact(message.text[: 10 * MAX_TEXT]).text)
 
     def _ensure(self, message: Message) -> Any:
         """The person with their pseudonym; whoever is new is met in a transaction of its own."""
@@ -218,7 +244,8 @@ class Desk:
             report = next((effect for effect in rest if effect), None)
             return _all(turn, [urgent, report]) if report else urgent
         if urgent:
-            return urgent
+            pasted = self._by_prefix["reporting"].respond(turn) if "reporting" in self._by_prefix else None
+            return _all(turn, [urgent, pasted]) if pasted else urgent  # what alarms may be the pasted mail's own words
         if turn.removed and not turn.files and not _rest_of(turn.text):
             return None
         return next((effect for effect in rest if effect), None)
@@ -253,28 +280,19 @@ class Desk:
         return Reply(card, turn.place, delivery)
 
     def _plain(self, message: Message, key: str) -> Card:
-        org = self._parts.organisation()
-        phone = org.values(message.person.entity).get("helpdesk_phone", "")
-        text = org.words.say(message.person.language, key, helpdesk_phone=phone)
-        return Card("", (Text(text),), "warning", lang=message.person.language)
+        org, lang = self._parts.organisation(), self._spoken(message.text) or message.person.language
+        phone = org.values(message.person.entity, lang).get("helpdesk_phone", "")
+        text = org.words.say(lang, key, helpdesk_phone=phone)
+        return Card("", (Text(text),), "warning", lang=lang)
 
     def _stale(self, turn: Turn) -> Card:
         return Card("", (Text(self._parts.organisation().words.say(turn.lang, "desk.stale")),), lang=turn.lang)
 
 
 def pressed(text: str, last: str) -> Action | None:
-    """Typed text as the button it names on the last card: its number, its label, or its first word ("yes")."""
-    wanted = text.strip().strip(".!)([]").casefold()
-    if not wanted or len(wanted) > 80 or not last:
-        return None
-    buttons = list(cards.pressables(cards.load(last)))
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(buttons):
-        button = buttons[int(wanted) - 1]
-        return Action(button.action, button.value, {"typed": button.label})
-    exact = [button for button in buttons if button.label.casefold() == wanted]
-    first = [button for button in buttons if button.label.casefold().split(",")[0] == wanted]
-    found = exact or first
-    return Action(found[0].action, found[0].value, {"typed": found[0].label}) if len(found) == 1 else None
+    """Typed text as the button it names on the last card (`cards.named`)."""
+    button = cards.named(cards.load(last), text) if last else None
+    return Action(button.action, button.value, {"typed": button.label}) if button else None
 
 
 class Pace:
@@ -305,6 +323,13 @@ def _all(turn: Turn, effects: Sequence[Effect]) -> Effect:
         return first
 
     return run
+
+
+def _cut(text: str) -> str:
+    """A long text with its end: what has happened often stands there."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[: MAX_TEXT - END_KEPT - 3]}\n…\n{text[-END_KEPT:]}"
 
 
 def _ending_kept(name: str, clean: str) -> str:

@@ -7,6 +7,7 @@ the person has the name taken out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -23,7 +24,9 @@ REMOVED = "[removed]"
 class ForgetStore(Protocol):
     """SQL of forgetting. `counts` names the tables and the rows that were changed or deleted."""
 
-    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str) -> Mapping[str, int]: ...
+    def forget(
+        self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str, at: float
+    ) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ def forget(
     auditor: Auditor,
     clock: Clock,
     conversation: Callable[[Person], str],
+    also: Callable[[Tx, Sequence[str]], int] = lambda _tx, _names: 0,
 ) -> Forgotten:
-    """Forget one person; `conversation` names theirs in the local web chat.
+    """Forget one person; `conversation` names theirs in the local web chat. `also` deletes what is sealed and names them.
 
     Raises `NotFound` if nobody of that id or address is known here.
     """
@@ -59,7 +63,8 @@ def forget(
         person = replace(person, key=key)
         names = _names(person, identities.as_met(key))
         with db.tx() as tx:
-            counts = store.forget(tx, key, names, conversation(person))
+            counts = store.forget(tx, key, names, conversation(person), clock.now())
+            counts = {**counts, "procedure_text": counts.get("procedure_text", 0) + also(tx, names)}
             identities.drop(tx, person)
             auditor.append(tx, clock.now(), "secdesk", "person.forget", key, {})
     return Forgotten(counts, directory.forget(who))
@@ -67,10 +72,20 @@ def forget(
 
 def _names(*people: Person | None) -> list[str]:
     """What may name somebody in free text, the longest first: an address may hold the id."""
-    names = {name for person in people if person for name in (person.id, person.email, person.name)}
+    names = {
+        name
+        for person in people
+        if person
+        for name in (person.id, person.email, person.name, person.id.replace(".", "-"))  # as files of answers sign it
+    }
     return sorted((name for name in names if len(name) > 2), key=len, reverse=True)
 
 
 def _stranger(who: str) -> Person:
     """Somebody outside the directory is known by the id they came with."""
     return Person(who, who, known=False)
+
+
+def names_in(text: str, names: Sequence[str]) -> bool:
+    """Whether a text names somebody, whatever its case."""
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) for name in names)

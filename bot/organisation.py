@@ -1,31 +1,39 @@
 """What is particular to one organisation: its values, legal entities, roles, and the words Secdesk speaks.
 
-Values fall through group → country → entity. A value nobody set is absent, never empty text.
+Values fall through group → country → entity. A value is a text, or a text for each language. One nobody set is absent, never
+empty text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated
-from zoneinfo import available_timezones
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from bot.content import Document, Faults, M, Shape, Shelf, parse, read
+from bot.directory import known_zone
+from bot.permissions import DESK, ConsoleRole
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")]
 Texts = Annotated[dict[str, str], Field(min_length=1)]  # language → text
+T = TypeVar("T")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 class ValueInfo(Shape):
-    """One line of `values.yaml`: what a value means. `required` ones keep Secdesk from starting when unset."""
+    """One line of `values.yaml`: what a value means. `required` ones keep Secdesk from starting when unset.
+
+    `words`: it is part of a sentence, so an organisation that speaks several languages says it in each of them.
+    """
 
     what: str
     required: bool = False
+    words: bool = False
 
 
 class ValueCatalogue(Shape):
@@ -35,10 +43,26 @@ class ValueCatalogue(Shape):
     values: dict[Id, ValueInfo]
 
 
+def _value(given: object) -> object:
+    """Refuses what is neither text nor texts by language, in words for whoever wrote it."""
+    if given is None or isinstance(given, str):
+        return given
+    if isinstance(given, dict) and given:
+        codes = [code for code in given if not _LANGUAGE.fullmatch(str(code))]
+        if codes:
+            raise ValueError(f'"{codes[0]}" is not a language | write a code like en, de or fr')
+        if all(text is None or isinstance(text, str) for text in given.values()):
+            return given
+    raise ValueError('this is neither text nor a text for each language | write it in quotes, or as {en: "…", de: "…"}')
+
+
+Value = Annotated[str | dict[str, str | None] | None, BeforeValidator(_value)]
+
+
 class Country(Shape):
     """Values of one country (`de`, `fr`, …)."""
 
-    values: dict[Id, str] = {}
+    values: dict[Id, Value] = {}
 
 
 class Entity(Shape):
@@ -46,7 +70,7 @@ class Entity(Shape):
 
     name: str
     country: str = ""
-    values: dict[Id, str] = {}
+    values: dict[Id, Value] = {}
 
 
 class OrgFile(Shape):
@@ -59,19 +83,24 @@ class OrgFile(Shape):
     timezone: str = "UTC"
     domains: list[str] = []
     partner_domains: list[str] = []
-    values: dict[Id, str | None] = {}
+    values: dict[Id, Value] = {}
     countries: dict[str, Country] = {}
     entities: dict[Id, Entity] = {}
     owners: dict[Id, str] = {}
+    keepers: dict[Id, list[str]] = {}  # people (ids) behind an owner
 
 
 class Role(Shape):
-    """A role or tag. `desk` roles work tickets in the console; `restricted` content stays with those who have the role."""
+    """A role or tag. `desk` roles work tickets; `restricted` content stays with those who have the role.
+
+    `console`: what its people may do in the console. Without it, a desk role does what analysts, authors and approvers do.
+    """
 
     name: Texts
     what: str
     tag: bool = False
     desk: bool = False
+    console: list[ConsoleRole] = []
 
 
 class RolesFile(Shape):
@@ -80,6 +109,25 @@ class RolesFile(Shape):
     schema_: str = Field(alias="schema", pattern="^roles/1$")
     roles: dict[Id, Role]
     groups: dict[Id, Texts]
+
+
+class Values(dict[str, str]):
+    """Values by name, as they read in one language. Absent: nobody set it."""
+
+    def __init__(self, given: Mapping[str, Mapping[str, str] | str], language: str, default: str) -> None:
+        super().__init__(
+            {name: text if isinstance(text, str) else pick(text, language, default) for name, text in given.items()}
+        )
+        self._given, self._default = given, default
+
+    def spoken(self, language: str) -> Values:
+        """The same values in another language."""
+        return Values(self._given, language, self._default)
+
+
+def speaking(values: Mapping[str, str], language: str) -> Mapping[str, str]:
+    """Values in the language of the text they stand in, which need not be the reader's. Plain texts stay as they are."""
+    return values.spoken(language) if isinstance(values, Values) else values
 
 
 @dataclass(frozen=True)
@@ -96,13 +144,27 @@ class Organisation:
     def sample(self) -> bool:
         return self.file.sample
 
-    def values(self, entity: str = "") -> dict[str, str]:
-        """The values that hold for a person of this legal entity ("" or unknown: the group's)."""
-        merged = {name: value for name, value in self.file.values.items() if value}
+    def values(self, entity: str = "", language: str = "") -> Values:
+        """The values that hold for a person of this legal entity ("" or unknown: the group's), in their language.
+
+        What is not said in it is said in the organisation's own, else in any there is.
+        """
+        merged = dict(_set(self.file.values))
         if found := self.file.entities.get(entity):
-            country = self.file.countries.get(found.country, Country())
-            merged |= {name: value for scope in (country, found) for name, value in scope.values.items() if value}
-        return {**merged, "organisation": self.file.name}
+            for scope in (self.file.countries.get(found.country, Country()), found):
+                merged |= dict(_set(scope.values))
+        default = self.file.language
+        return Values({**merged, "organisation": self.file.name}, language or default, default)
+
+    def unspoken(self) -> list[tuple[str, list[str]]]:
+        """Values that are part of a sentence, with the languages they lack. What others are said in is what is expected."""
+        said = {name: set(texts) for name, texts in _set(self.file.values) if isinstance(texts, dict)}
+        wanted = {code for codes in said.values() for code in codes}
+        found = {name: wanted - said.get(name, {self.file.language}) for name in self.values() if self._is_words(name)}
+        return [(name, sorted(codes)) for name, codes in sorted(found.items()) if codes]
+
+    def _is_words(self, name: str) -> bool:
+        return name in self.catalogue and self.catalogue[name].words
 
     def unset(self) -> list[str]:
         """Names in the catalogue that have no value for the group, sorted."""
@@ -110,6 +172,24 @@ class Organisation:
 
     def desk_roles(self) -> frozenset[str]:
         return frozenset(name for name, role in self.roles.items() if role.desk)
+
+    def console_roles(self, roles: Collection[str]) -> frozenset[ConsoleRole]:
+        """What people with these roles and tags may do in the console; empty: they have no business there."""
+        held = [self.roles[name] for name in roles if name in self.roles]
+        given = [role.console or (DESK if role.desk else ()) for role in held]
+        return frozenset(name for names in given for name in names)
+
+    def console_admins(self) -> frozenset[str]:
+        """Roles and tags that make somebody an administrator of the console."""
+        return frozenset(name for name, role in self.roles.items() if "admin" in role.console)
+
+
+def _set(values: Mapping[str, Value]) -> Iterator[tuple[str, str | dict[str, str]]]:
+    """Those that somebody has set, without languages that were left empty."""
+    for name, value in values.items():
+        said = {code: text for code, text in value.items() if text} if isinstance(value, dict) else value
+        if said:
+            yield name, said
 
 
 @dataclass(frozen=True)
@@ -124,6 +204,24 @@ class Words:
         texts = self.by_language.get(language, {})
         text = texts[key] if key in texts else self.by_language[self.default][key]
         return PLACEHOLDER.sub(lambda match: str(params.get(match[1], match[0])), text)
+
+    def every(self, key: str) -> tuple[str, ...]:
+        """The text for a key in every language: for what people type, whatever language we think they speak."""
+        return tuple(dict.fromkeys(texts[key] for texts in self.by_language.values() if key in texts))
+
+
+class MadeOf(Generic[T]):
+    """What is made of the words in use: made once, and again when others come into use."""
+
+    def __init__(self, words: Callable[[], Words], make: Callable[[Words], T]) -> None:
+        self._words, self._make = words, make
+        self._made: tuple[Words, T] | None = None
+
+    def __call__(self) -> T:
+        words, made = self._words(), self._made
+        if made is None or made[0] is not words:
+            made = self._made = words, self._make(words)  # one assignment: threads see both or neither
+        return made[1]
 
 
 def fill(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -155,13 +253,13 @@ def load_organisation(shelf: Shelf, faults: Faults) -> Organisation | None:
 
 
 def load_words(shelf: Shelf, faults: Faults) -> Words:
-    """Every `copy/<lang>.yaml`. A language that lacks a key falls back to English for that key.
+    """Every `copy/<lang>.yaml`, and parts of one as `copy/<what>.<lang>.yaml`. A language that lacks a key falls back to English.
 
     An overlay's texts are laid over ours one by one: its file need hold only those that differ.
     """
     languages: dict[str, dict[str, str]] = {}
     for label, data, _ in Shelf(shelf.packaged).folder("copy"):
-        languages[_language(label)] = _texts(label, data, None, faults)
+        languages.setdefault(_language(label), {}).update(_texts(label, data, None, faults))
     known = languages.get(Words().default, {})
     for label, data, own in shelf.folder("copy"):
         if own:
@@ -170,7 +268,8 @@ def load_words(shelf: Shelf, faults: Faults) -> Words:
 
 
 def _language(label: str) -> str:
-    return re.split(r"[\\/]", label)[-1].removesuffix(".yaml")
+    """`de` of `copy/de.yaml` and of `copy/partners.de.yaml`."""
+    return re.split(r"[\\/]", label)[-1].removesuffix(".yaml").rpartition(".")[2]
 
 
 def _texts(label: str, data: bytes, known: Mapping[str, str] | None, faults: Faults) -> dict[str, str]:
@@ -200,7 +299,7 @@ def _one(shelf: Shelf, name: str, model: type[M], faults: Faults) -> tuple[M, Do
 
 
 def _check_values(org: OrgFile, document: Document, known: Mapping[str, ValueInfo], faults: Faults) -> None:
-    scopes: list[tuple[tuple[str, ...], Mapping[str, str | None]]] = [(("values",), org.values)]
+    scopes: list[tuple[tuple[str, ...], Mapping[str, Value]]] = [(("values",), org.values)]
     scopes += [(("countries", key, "values"), country.values) for key, country in org.countries.items()]
     scopes += [(("entities", key, "values"), entity.values) for key, entity in org.entities.items()]
     for path, values in scopes:
@@ -209,13 +308,22 @@ def _check_values(org: OrgFile, document: Document, known: Mapping[str, ValueInf
             faults.add(
                 document.file, place, f'"{name}" is not a value that content uses', "check the spelling in values.yaml"
             )
+    given = dict(_set(org.values))
+    for name, texts in given.items():
+        if isinstance(texts, dict) and org.language not in texts:
+            place = document.place("values", name)
+            what = f'"{name}" has no text in {org.language}, which other languages fall back to'
+            faults.add(document.file, place, what, f"add {org.language}")
     for name, info in known.items():
-        if info.required and not org.values.get(name):
+        if info.required and name not in given:
             place = document.place("values")
             faults.add(
                 document.file, place, f'the value "{name}" ({info.what}) is not set', "set it: people depend on it"
             )
-    if org.timezone not in available_timezones():
+    for owner in sorted(set(org.keepers) - set(org.owners)):
+        place = document.place("keepers", owner)
+        faults.add(document.file, place, f'"{owner}" is not listed under owners', "add it there or remove it")
+    if not known_zone(org.timezone):
         place = document.place("timezone")
         faults.add(document.file, place, f'"{org.timezone}" is not a time zone', "write one like Europe/Berlin")
     for key, entity in org.entities.items():

@@ -93,6 +93,11 @@ class Identities:
         person = self._directory.find(who)
         return replace(person, key=self.known_key(person)) if person else None
 
+    def shown(self, who: str) -> str:
+        """A name to show for somebody in the directory, or what was asked for."""
+        person = self._directory.find(who) if who else None
+        return person.name if person else who
+
     def drop(self, tx: Tx, person: Person) -> None:
         """Take the way back from the pseudonym to the person out for good."""
         self._store.remove(tx, person.key)

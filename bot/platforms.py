@@ -6,7 +6,7 @@ on, and that is all it takes to add one. Platforms know neither each other nor t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +25,19 @@ Asgi = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[
 
 
 @dataclass(frozen=True)
+class Workspace:
+    """Everybody of a chat platform as it lists them. `groups` None: it may not say who is in which.
+
+    `home`: ids of the workspace and the organisation that are ours. `prefix`: what stands before ids of this installation.
+    """
+
+    prefix: str
+    home: frozenset[str]
+    users: Sequence[Mapping[str, Any]]
+    groups: Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True)
 class Foundation:
     """What a platform is built on."""
 
@@ -36,6 +49,7 @@ class Foundation:
     organisation: Callable[[], Organisation]
     store: Callable[[str], Any]  # the SQL of a platform's own tables: `adapters/stores/<name>.py`
     attached: Callable[[str], bytes] = lambda _id: b""  # the bytes of a card's file; raises `NotFound`
+    people_found: Callable[[Workspace], int] = lambda _workspace: 0  # takes them into the directory; how many changed
 
 
 class InTransaction(Protocol):

@@ -17,6 +17,10 @@ from bot.cards import Card, as_text, dump
 from bot.model import Action, File, Person, Place, Severity, Verdict
 from bot.ports import Payload, Row, Tx
 
+SEND, TIP = "delivery.send", "delivery.tip"  # job kinds: a message that somebody waits for, and one that may wait
+SENDING = "delivery:"  # what the key of such a job begins with; the delivery's id follows
+BULK = 5  # from this priority on a message may wait
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -117,16 +121,17 @@ class Work:
         live: bool = False,
     ) -> str:
         """Queue a message to a person. The same `key` is sent once. `live`: the edge sends it right after the commit, and
-        the outbox only steps in if the edge dies. Returns the delivery id ("" when the key was known already)."""
+        the outbox only steps in if the edge dies. From priority `BULK` on it goes behind everything that somebody waits for.
+        Returns the delivery id ("" when the key was known already)."""
         delivery = uuid.uuid4().hex
-        where = place_key(place)
+        where, shown = place_key(place), dump(card)
         row = {
             "id": delivery,
             "key": key,
             "channel": place.channel,
             "place": where,
             "person": person,
-            "card": dump(card),
+            "card": shown,
             "priority": priority,
             "at": self.at,
         }
@@ -140,13 +145,14 @@ class Work:
                 "place": where,
                 "direction": "out",
                 "text": as_text(card),
-                "card": dump(card),
+                "card": shown,
                 "delivery": delivery,
                 "ticket": ticket,
                 "at": self._moment(),
             },
         )
-        self.job("delivery.send", f"delivery:{delivery}", {"delivery": delivery}, delay=5.0 if live else 0.0)
+        kind = TIP if priority >= BULK else SEND
+        self.job(kind, SENDING + delivery, {"delivery": delivery}, delay=5.0 if live else 0.0)
         self.deliveries.append(delivery)
         return delivery
 
@@ -216,6 +222,9 @@ class TicketRequest:
     queue: str = "desk"
     join: str = ""
     page: str = ""  # a short sentence for the person on call; "" pages nobody
+    opener: str = ""  # who opened it, where that is not the person it is for: both see it and hear of it
+    opener_place: Place | None = None
+    cause: str = ""  # what several people may be in trouble by at once: then they become one incident and one page
 
 
 @dataclass(frozen=True)
@@ -239,6 +248,18 @@ class Escalation(Protocol):
 
     def page(self, work: Work, number: str, summary: str) -> None:
         """Call the person on duty about a ticket."""
+        ...
+
+    def attended(self, work: Work, number: str) -> bool:
+        """Whether a person of the desk has taken it up since it was (last) opened, or closed it."""
+        ...
+
+    def reopen(self, work: Work, number: str, person: Person, text: str = "") -> None:
+        """Open it again if it is closed."""
+        ...
+
+    def close(self, work: Work, number: str, actor: str) -> None:
+        """Close it without a word to anybody: there is nothing left to do."""
         ...
 
 
@@ -276,6 +297,14 @@ class VerdictGiven:
 
 
 @dataclass(frozen=True)
+class RecipientsWarned:
+    """These people were warned of a wave of mails that they were sent (`campaign` is the wave's id)."""
+
+    campaign: str
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EmergencyRaised:
     """Somebody is in trouble now."""
 
@@ -297,3 +326,13 @@ class TicketResolved:
 
     person: str
     ticket: str
+
+
+@dataclass(frozen=True)
+class ProcedureEnded:
+    """A run of a procedure is over. `state`: done, stopped (a step that could not be done ends it) or aborted."""
+
+    run: str
+    procedure: str
+    state: str
+    person: str  # who did the last thing

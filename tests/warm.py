@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.app.contents import load_contents
+from bot.app.contents import Contents, load_contents
 from bot.settings import load_settings
 
 WORDS = {"SECDESK_SEARCH": "words"}  # no language model: quick, and the same on every machine
@@ -31,3 +32,18 @@ def data_folder(config: pytest.Config, place: Path) -> Path:
     data.mkdir(parents=True, mode=0o700)
     (data / "cache").symlink_to(warm_cache(config))
     return data
+
+
+_SHIPPED: dict[tuple[object, ...], Contents] = {}
+
+
+def loaded_once(
+    overlay: Path | None, cache: Path | None, today: Callable[[], date], search: str, *, alone: bool = False
+) -> Contents:
+    """`load_contents`, once a process for those who read only what ships: each command would read it all anew."""
+    if cache is None or (overlay and any(overlay.rglob("*.yaml"))):
+        return load_contents(overlay, cache, today, search, alone=alone)
+    key = (cache.resolve(), today(), search, alone)
+    if key not in _SHIPPED:
+        _SHIPPED[key] = load_contents(None, cache, today, search, alone=alone)
+    return _SHIPPED[key]

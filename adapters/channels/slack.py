@@ -53,9 +53,9 @@ def address(conversation: str) -> Address:
     return Address(install if slash else "", target, only)
 
 
-def aside(place: Place, user: str) -> Place:
-    """The same place, for one person's eyes."""
-    return Place(place.channel, f"{place.conversation}!{user}", place.thread, private=False)
+def aside(place: Place, user: str, thread: str) -> Place:
+    """The same place, for one person's eyes. `thread` has to have replies in it: elsewhere Slack shows no such message."""
+    return Place(place.channel, f"{place.conversation}!{user}", thread, private=False)
 
 
 class SlackChannel:
@@ -82,8 +82,10 @@ class SlackChannel:
         several = len(parts) + len(files) > 1
         if several or EDIT in key:
             done = await self._api.run(lambda: self._state.parts(key), done)
-        if -1 in done:  # an edited question: its new answer stands where the old one did
-            return await self.update(SentRef(NAME, *done[-1]), card)
+        if -1 in done and 0 not in done and _same(to, address(done[-1][0])):
+            # an edited question: its new answer stands where the old one did, if the same people read it there
+            done[0] = await self._replace(*done[-1], place.thread, parts[0], card)
+            await self._keep(key, 0, *done[0])
         where, ts = "", ""
         for part, message in enumerate(parts):
             if part in done:
@@ -100,20 +102,26 @@ class SlackChannel:
 
     async def update(self, ref: SentRef, card: Card) -> SentRef:
         """Replace the card for everybody. A message that is gone is posted again; parts before the last are posted anew."""
-        to = address(ref.conversation)
         *before, message = messages(card, self._trusted())
         for more in before:
-            await self._post(to, "", more, card)
+            await self._post(address(ref.conversation), "", more, card)
+        return SentRef(NAME, *await self._replace(ref.conversation, ref.id, "", message, card))
+
+    # inside
+
+    async def _replace(
+        self, conversation: str, ts: str, thread: str, message: Mapping[str, Any], card: Card
+    ) -> tuple[str, str]:
+        """(conversation, id) of the message that shows this now; `thread` is for one that has to be posted again."""
+        to = address(conversation)
         try:
-            await self._shown(to, ref.id, message, card)
+            await self._shown(to, ts, message, card)
         except SlackFault as error:
             if error.code not in _NOT_THERE:
                 raise
             log.warning("a message was gone and is posted again")
-            return SentRef(NAME, *await self._post(to, "", message, card))
-        return ref
-
-    # inside
+            return await self._post(to, thread, message, card)
+        return conversation, ts
 
     async def _post(
         self, to: Address, thread: str, message: Mapping[str, Any], card: Card, *, patient: bool = False
@@ -135,7 +143,8 @@ class SlackChannel:
             sent = await self._api.call(to.install, "chat.postEphemeral", body | {"user": to.only}, channel=to.id)
             return f"{to.prefix}{to.id}", str(sent.get("message_ts", ""))
         body |= {"unfurl_links": False, "unfurl_media": False}
-        sent = await self._api.call(to.install, "chat.postMessage", body, channel=to.id, patient=patient)
+        pace: dict[str, Any] = {"patient": True} if patient else {}
+        sent = await self._api.call(to.install, "chat.postMessage", body, channel=to.id, **pace)
         return f"{to.prefix}{sent.get('channel') or to.id}", str(sent.get("ts", ""))
 
     async def _shown(self, to: Address, ts: str, message: Mapping[str, Any], card: Card) -> None:
@@ -159,3 +168,8 @@ class SlackChannel:
 
     async def _keep(self, key: str, part: int, where: str, ts: str) -> None:
         await self._api.run(lambda: self._state.keep_part(key, part, where, ts), None)
+
+
+def _same(new: Address, old: Address) -> bool:
+    """Whether two addresses are one conversation. Direct messages go to a user's id and come back with the id of a channel."""
+    return new.install == old.install and (new.id == old.id or (new.id[:1] in "UW" and old.id.startswith("D")))

@@ -20,7 +20,7 @@ Surface = Literal["message", "modal", "home"]
 
 # Limits of the platform in one table (docs.slack.dev: Block Kit reference, chat.postMessage, views).
 LIMITS: Final = {
-    "message blocks": 50,
+    "message blocks": 50,  # one of them stays free for what was pressed
     "view blocks": 100,
     "text": 3_900,  # of a message; Slack advises 4,000 and cuts at 40,000
     "section": 3_000,
@@ -43,6 +43,7 @@ LIMITS: Final = {
 }
 FEEDBACK: Final = ("answering.solved", "answering.unhelpful")  # shown as Slack's own pair of thumbs
 _FORM: Final = "form"
+_EXPLAINS: Final = {"answering.why", "learning.why", "reporting.start", "tickets.mine"}  # these settle nothing
 _STYLES = {"primary", "danger"}
 
 
@@ -58,10 +59,10 @@ class Pressed:
 def messages(card: Card, trusted: Mapping[str, str] | None = None) -> list[Json]:
     """`text` and `blocks` of each message the card needs: one, unless it is very long."""
     links = trusted or {}
-    return [
-        {"text": _some(escape(as_text(part))), "blocks": blocks(part, links)}
-        for part in split(card, lambda some: _fits(some, links), LIMITS["section"] - 100)
-    ]
+    if _takes(whole := _message(card, links)):
+        return [whole]
+    parts = split(card, lambda some: _takes(_message(some, links)), LIMITS["section"] - 100)
+    return [_message(part, links) for part in parts]
 
 
 def plain_messages(card: Card) -> list[Json]:
@@ -81,9 +82,19 @@ def modal(form: Card, *, callback: str, metadata: str, submit: str, close: str, 
     body = blocks(replace(form, title="" if short else form.title), trusted, "modal")
     view: Json = {
         "type": "modal", "callback_id": callback, "private_metadata": metadata, "close": _words(close),
-        "title": _words(form.title if short and form.title else "Secdesk"), "blocks": body[: LIMITS["view blocks"]],
+        "title": _words(form.title if short and form.title else "Secdesk"), "blocks": _that_fit(body),
     }  # fmt: skip
     return {**view, "submit": _words(submit)} if submit else view
+
+
+def _that_fit(made: list[Json]) -> list[Json]:
+    """As many blocks as a view holds: all inputs, and a mark where something had to go."""
+    over = len(made) - LIMITS["view blocks"]
+    if over <= 0:
+        return made
+    shown = [number for number, block in enumerate(made) if block["type"] != "input"][-over - 1 :]
+    gone = set(shown[1:])
+    return [_context("…") if number == shown[0] else block for number, block in enumerate(made) if number not in gone]
 
 
 def home(card: Card, trusted: Mapping[str, str], more: str) -> Json:
@@ -108,6 +119,8 @@ def pressed(action_id: str, value: str) -> Pressed:
 def after_press(shown: Sequence[Mapping[str, Any]], block_id: str, action_id: str, value: str, note: str) -> list[Json]:
     """A message's blocks once something in it was pressed: a question closes; of buttons, those about the same thing go."""
     group = block_id.partition(".")[0]
+    if action_id.rpartition("~")[0] in _EXPLAINS:
+        value = ""
     result: list[Json] = []
     noted = False
     for block in shown:
@@ -173,20 +186,25 @@ class _Maker:
                 yield _context(f"\U0001f4ce {name}")
 
     def _text(self, text: str, *, strong: bool = False) -> Iterator[Json]:
-        for part in words_apart(text, LIMITS["section"] - 2, lambda some: len(linked(some, self._trusted))):
-            shown = linked(part, self._trusted)
-            if not shown.strip():
-                continue
+        for part, shown in self._linked(text, LIMITS["section"] - 2):
             if strong or shown != escape(part):
                 yield {"type": "section", "text": _mrkdwn(bold(shown) if strong else shown)}
             else:
                 yield _plain(part)
 
     def _muted(self, text: str) -> Iterator[Json]:
-        for part in words_apart(text, LIMITS["context text"], lambda some: len(linked(some, self._trusted))):
-            if part.strip():
-                shown = linked(part, self._trusted)
-                yield _context(part) if shown == escape(part) else {"type": "context", "elements": [_mrkdwn(shown)]}
+        for part, shown in self._linked(text, LIMITS["context text"]):
+            yield _context(part) if shown == escape(part) else {"type": "context", "elements": [_mrkdwn(shown)]}
+
+    def _linked(self, text: str, most: int) -> Iterator[tuple[str, str]]:
+        """(text, how it is shown) of each piece that is short enough and not blank."""
+        shown = linked(text, self._trusted)
+        if len(shown) <= most:
+            pieces: Iterator[tuple[str, str]] = iter(((text, shown),))
+        else:
+            parts = words_apart(text, most, lambda some: len(linked(some, self._trusted)))
+            pieces = ((part, linked(part, self._trusted)) for part in parts)
+        yield from (piece for piece in pieces if piece[1].strip())
 
     def _quote(self, text: str) -> Iterator[Json]:
         """Somebody else's words: a bar in front of every line, and nothing in them is a link."""
@@ -267,11 +285,20 @@ def _field(block: Input) -> Json:
     if block.initial:
         element["initial_value"] = block.initial[: LIMITS["input"]]
     if block.choose:
-        options = [{"text": _words(label), "value": value} for value, label in block.choose[: LIMITS["options"]]]
+        options = [
+            {"text": _words(_option(label)), "value": value} for value, label in block.choose[: LIMITS["options"]]
+        ]
         chosen = next((option for option in options if option["value"] == block.initial), options[0])
         element = {"type": "static_select", "action_id": block.name, "options": options, "initial_option": chosen}
     return {"type": "input", "block_id": f"field.{block.name}", "element": element, "label": _words(block.label),
             "optional": block.optional}  # fmt: skip
+
+
+def _option(label: str) -> str:
+    """A label that Slack takes; what is cut off is marked."""
+    while len(escape(label)) > LIMITS["option"]:
+        label = label[:-2].rstrip("…") + "…"
+    return label
 
 
 def _form_of(value: str) -> Pressed:
@@ -306,8 +333,13 @@ def _left(block: Mapping[str, Any], action_id: str, value: str) -> list[Any] | N
     return None if len(left) == len(elements) else left
 
 
-def _fits(card: Card, trusted: Mapping[str, str]) -> bool:
-    return _size(as_text(card)) <= LIMITS["text"] and len(blocks(card, trusted)) <= LIMITS["message blocks"]
+def _message(card: Card, trusted: Mapping[str, str]) -> Json:
+    return {"text": _some(escape(as_text(card))), "blocks": blocks(card, trusted)}
+
+
+def _takes(message: Json) -> bool:
+    """Whether a client shows all of it in one message."""
+    return len(message["text"]) <= LIMITS["text"] and len(message["blocks"]) < LIMITS["message blocks"]
 
 
 def _size(text: str) -> int:
@@ -340,7 +372,18 @@ def _context(text: str) -> Json:
     return {"type": "context", "elements": [_words(text)]}
 
 
-def label_of(element: Mapping[str, Any]) -> str:
-    """The label of a pressed button, plain."""
+def label_of(element: Mapping[str, Any], shown: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The label of a pressed button, plain: of one beside a line, the line."""
+    lines = (block for block in shown if _is(block.get("accessory"), element.get("action_id")))
+    if line := _said(next(lines, {})).partition(". ")[2]:
+        return line
+    return _said(element)
+
+
+def _is(element: object, action_id: object) -> bool:
+    return isinstance(element, Mapping) and element.get("action_id") == action_id
+
+
+def _said(element: Mapping[str, Any]) -> str:
     text = element.get("text")
     return unescape(str(text.get("text", ""))) if isinstance(text, Mapping) else ""

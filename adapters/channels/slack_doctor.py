@@ -1,9 +1,13 @@
-"""What `secdesk doctor` asks of Slack: token, rights, clock, the desk's channel, and the way in."""
+"""What `secdesk doctor` asks of Slack: who may install, token, rights, clock, the desk's channel, the way in, what has come in.
+
+Sends no message. The way in is tried from outside, as Slack does it: unsigned, and with a signed challenge.
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,7 +16,8 @@ import aiohttp
 
 from adapters.channels.slack import address
 from adapters.channels.slack_api import SlackApi
-from adapters.channels.slack_edge import EVENTS, WINDOW
+from adapters.channels.slack_edge import EVENTS, WINDOW, signature
+from adapters.channels.slack_oauth import INSTALL, REDIRECT, Away, exchange
 from adapters.channels.slack_scopes import SCOPES
 from adapters.channels.slack_state import Install, SlackState
 from bot.health import Check
@@ -20,10 +25,14 @@ from bot.model import Place
 from bot.settings import Settings
 
 CLOCK: Final = 60.0  # seconds of difference that are worth mending before Slack's 300 are reached
+KNOCK: Final = aiohttp.ClientTimeout(total=5)
+CHALLENGE: Final = "secdesk-doctor"
+SHOWN: Final = 200  # characters of an answer that are looked at
+Knock = Callable[[str, bytes, Mapping[str, str]], Awaitable[tuple[int, str]]]
 
 
 class SlackDoctor:
-    """Sends no message."""
+    """`knock` posts to our own public address: (status, answer). Raises `aiohttp.ClientError`, `TimeoutError`."""
 
     def __init__(
         self,
@@ -32,8 +41,10 @@ class SlackDoctor:
         state: SlackState,
         desk: Place | None,
         now: Callable[[], float] = time.time,
+        knock: Knock | None = None,
     ) -> None:
         self._settings, self._api, self._state, self._desk, self._now = settings, api, state, desk, now
+        self._knock = knock or self._post
 
     async def checks(self) -> list[Check]:
         """Every check, in the order in which one would mend them."""
@@ -45,9 +56,10 @@ class SlackDoctor:
     async def _all(self) -> AsyncIterator[Check]:
         nothing: list[Install] = []
         installs = await self._api.run(self._state.installs, nothing)
-        if not installs:
-            mend = f"open {self._settings.url}/slack/install and install it in a workspace"
-            yield Check("slack installation", "note", "installed nowhere yet", mend)
+        if self._settings.slack_client_id:
+            yield await self._client()
+            for check in self._installed(installs):
+                yield check
         clock: Check | None = None
         for install in installs:
             answer, headers = await self._api.asked(install, "auth.test", {})
@@ -59,6 +71,41 @@ class SlackDoctor:
         async for check in self._channel():
             yield check
         yield await (self._socket() if self._settings.slack_socket else self._endpoint())
+        yield await self._heard()
+
+    # many workspaces
+
+    async def _client(self) -> Check:
+        """The app's credentials: with good ones Slack complains of the code, with bad ones of them."""
+        client, secret = self._settings.slack_client_id, self._settings.slack_client_secret
+        try:
+            answer = await exchange(self._api, client, secret, "secdesk-doctor", self._settings.url + REDIRECT)
+        except Away as away:
+            return Check("slack client", "note", f"Slack gave no answer ({away})", "try again in a few minutes")
+        error = str(answer.get("error", ""))
+        if error in ("invalid_client_id", "bad_client_secret", "invalid_client"):
+            mend = "copy Client ID and Client Secret again from the app's Basic Information"
+            return Check("slack client", "bad", f"Slack does not know these credentials: {error}", mend)
+        if error in ("invalid_code", "code_already_used"):
+            return Check("slack client", "ok", client)
+        mend = "the redirect URL in the app's OAuth & Permissions must be ours"
+        return Check("slack client", "note", f"Slack says {error}", mend)
+
+    def _installed(self, installs: list[Install]) -> Iterator[Check]:
+        served = set(self._settings.slack_workspaces)
+        if not served:
+            mend = "list the ids of your workspaces (T…) or of your organisation (E…) in slack.workspaces"
+            yield Check("slack installation", "bad", "nobody may install it", mend)
+        elif not installs:
+            mend = f"open {self._settings.url}{INSTALL} and install it"
+            yield Check("slack installation", "note", "installed nowhere yet", mend)
+        for install in installs:
+            if not served.intersection({install.id, install.enterprise}):
+                mend = "add it to slack.workspaces, or take the app out there"
+                says = f"{install.name or install.id} ({install.id}) is none of slack.workspaces"
+                yield Check("slack installation", "bad", says, mend)
+
+    # both
 
     def _clock(self, headers: Mapping[str, str]) -> Check | None:
         try:
@@ -82,18 +129,8 @@ class SlackDoctor:
             yield Check("slack desk", "bad", f"the app is not installed in {to.install}", "install it there")
             return
         answer, _ = await self._api.asked(install, "conversations.info", {"channel": to.id})
-        channel: Mapping[str, Any] = answer.get("channel") or {}
-        if not answer.get("ok"):
-            yield Check(
-                "slack desk", "bad", f"{to.id}: {answer.get('error')}", "check slack.desk_channel, and invite the app"
-            )
-        elif not channel.get("is_member"):
-            yield Check("slack desk", "bad", f"{to.id}: the app is not in it", "write /invite @Secdesk there")
-        else:
-            yield Check("slack desk", "ok", f"#{channel.get('name', to.id)}")
-            if not channel.get("is_private"):
-                mend = "make it private: what people tell the desk stands there"
-                yield Check("slack desk", "note", "everybody in the workspace can read it", mend)
+        for check in _desk(to.id, answer):
+            yield check
 
     async def _socket(self) -> Check:
         token = Install("", self._settings.slack_app_token)
@@ -108,17 +145,49 @@ class SlackDoctor:
         if urlsplit(where).scheme != "https":
             mend = "set server.public_url to the https address that your proxy serves, or use Socket Mode"
             return Check("slack endpoint", "bad", f"{where} is not https: Slack cannot reach it", mend)
-        session = self._api.client().session
-        assert session is not None  # noqa: S101
         try:
-            async with session.post(where, data=b"{}", timeout=aiohttp.ClientTimeout(total=5)) as response:
-                status = response.status
+            stranger, _ = await self._knock(where, b"{}", {})
+            if stranger != 401:
+                mend = "your proxy must pass POST on to Secdesk"
+                return Check("slack endpoint", "bad", f"{where} answers {stranger}", mend)
+            status, said = await self._knock(where, *self._challenge())
         except (aiohttp.ClientError, TimeoutError) as error:
             mend = "start serve, then check the proxy and the name"
             return Check("slack endpoint", "note", f"{where} does not answer ({type(error).__name__})", mend)
-        if status == 401:
-            return Check("slack endpoint", "ok", f"{where} refuses strangers, as it should")
-        return Check("slack endpoint", "bad", f"{where} answers {status}", "your proxy must pass POST on to Secdesk")
+        if status != 200 or CHALLENGE not in said:
+            mend = "start serve anew with this signing secret; a proxy must change neither body nor X-Slack headers"
+            return Check("slack endpoint", "bad", f"{where} refuses what is signed ({status})", mend)
+        return Check("slack endpoint", "ok", f"{where} takes what is signed and refuses strangers, as it should")
+
+    def _challenge(self) -> tuple[bytes, dict[str, str]]:
+        """What Slack sends to find out whether an address is ours (docs.slack.dev: url_verification)."""
+        body = json.dumps({"type": "url_verification", "challenge": CHALLENGE}).encode()
+        stamp = str(int(self._now()))
+        made = signature(self._settings.slack_signing_secret.encode(), stamp, body)
+        return body, {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": made, "Content-Type": "application/json"}
+
+    async def _post(self, where: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+        session = self._api.client().session
+        assert session is not None  # noqa: S101
+        async with session.post(where, data=body, headers=headers, timeout=KNOCK, allow_redirects=False) as response:
+            return response.status, (await response.content.read(SHOWN)).decode(errors="replace")
+
+    async def _heard(self) -> Check:
+        """Whether Slack's events reach us, by the newest that had its effect."""
+        at = await self._api.run(self._state.heard_at, 0.0)
+        if not at:
+            way = "Socket Mode and Event Subscriptions are" if self._settings.slack_socket else "its request URL is"
+            mend = f"write to Secdesk in Slack; if it does not answer, check in the app that {way} switched on and verified"
+            return Check("slack events", "note", "none has come yet", mend)
+        ago = max(0.0, self._now() - at)
+        shown = (
+            f"{ago / 86_400:.0f} days"
+            if ago > 2 * 86_400
+            else f"{ago / 3_600:.1f} h"
+            if ago > 3_600
+            else f"{ago / 60:.0f} min"
+        )
+        return Check("slack events", "ok", f"the last one came {shown} ago")
 
 
 def _token(install: Install, answer: Mapping[str, Any], headers: Mapping[str, str]) -> list[Check]:
@@ -140,3 +209,22 @@ def _token(install: Install, answer: Mapping[str, Any], headers: Mapping[str, st
     if more:
         checks.append(Check("slack scopes", "note", f"not needed{name}: {', '.join(more)}", "take them out of the app"))
     return checks
+
+
+def _desk(channel_id: str, answer: Mapping[str, Any]) -> Iterator[Check]:
+    channel: Mapping[str, Any] = answer.get("channel") or {}
+    name = f"#{channel.get('name', channel_id)}"
+    if not answer.get("ok"):
+        mend = "check slack.desk_channel, and write /invite @Secdesk there"
+        yield Check("slack desk", "bad", f"{channel_id}: {answer.get('error')}", mend)
+    elif channel.get("is_archived"):
+        yield Check("slack desk", "bad", f"{name} is archived", "open it again, or name another channel")
+    elif not channel.get("is_member"):
+        yield Check("slack desk", "bad", f"{name}: the app is not in it", "write /invite @Secdesk there")
+    elif channel.get("is_ext_shared"):
+        yield Check("slack desk", "bad", f"{name} is shared with another organisation", "take a channel of your own")
+    else:
+        yield Check("slack desk", "ok", name)
+        if not channel.get("is_private"):
+            mend = "make it private: what people tell the desk stands there"
+            yield Check("slack desk", "note", "everybody in the workspace can read it", mend)

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -29,7 +29,7 @@ FIELDS: Final = 200
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}\Z")
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}\Z")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-Dispatch = Callable[[str, Mapping[str, str]], Awaitable[Response]]
+Dispatch = Callable[[str, Mapping[str, str], Mapping[str, Any]], Awaitable[Response]]
 
 
 class Refused(Exception):
@@ -69,11 +69,11 @@ class SlackEdge:
             return JSONResponse({"challenge": str(shape.get("challenge", ""))[:500]})
         if "ssl_check" in shape:
             return PlainTextResponse("")
-        return await self._dispatched(text, request)
+        return await self._dispatched(text, request, shape)
 
-    async def _dispatched(self, text: str, request: Request) -> Response:
+    async def _dispatched(self, text: str, request: Request, shape: Mapping[str, Any]) -> Response:
         try:
-            response = await self._dispatch(text, request.headers)
+            response = await self._dispatch(text, request.headers, shape)
         except Exception:
             log.exception("an event could not be handled")
             return PlainTextResponse("", 503)
@@ -85,25 +85,34 @@ class SlackEdge:
     def _signed(self, request: Request, body: bytes) -> None:
         """The signature of the raw bytes, by us, not older than the window."""
         stamp = request.headers.get("x-slack-request-timestamp", "")
-        signature = request.headers.get("x-slack-signature", "")
-        if not _TIMESTAMP.match(stamp) or not _SIGNATURE.match(signature):
+        given = request.headers.get("x-slack-signature", "")
+        if not _TIMESTAMP.match(stamp) or not _SIGNATURE.match(given):
             raise Refused(401, "not signed")
         if abs(self._now() - int(stamp)) > WINDOW:
             raise Refused(401, "too old or too new")
-        ours = hmac.new(self._secret, f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
-        if not self._secret or not hmac.compare_digest(f"v0={ours}", signature):
+        if not self._secret or not hmac.compare_digest(signature(self._secret, stamp, body), given):
             raise Refused(401, "forged")
+
+
+def signature(secret: bytes, stamp: str, body: bytes) -> str:
+    """What Slack puts into `X-Slack-Signature`."""
+    return "v0=" + hmac.new(secret, f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
 
 
 async def _body(request: Request) -> bytes:
     said = request.headers.get("content-length", "")
-    if said and (not said.isdecimal() or int(said) > BODY_BYTES):
-        raise Refused(413 if said.isdecimal() else 400, "too large")
+    if said and not said.isdecimal():
+        raise Refused(400, "no length")
+    if len(said) > 12 or int(said or "0") > BODY_BYTES:
+        raise Refused(413, "too large")
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > BODY_BYTES:
-            raise Refused(413, "too large")
+    try:
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > BODY_BYTES:
+                raise Refused(413, "too large")
+    except ClientDisconnect:
+        raise Refused(400, "cut off") from None
     return bytes(data)
 
 

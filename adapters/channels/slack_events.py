@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from adapters.channels.slack_blocks import Pressed, label_of, pressed
 from adapters.channels.slack_text import read as read_text
+from adapters.channels.slack_text import storable
 from bot.model import Place
 
 NAME: Final = "slack"
@@ -40,7 +41,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Quoted:
-    """The message that a shortcut was used on, or that was there before an edit. `text` is plain."""
+    """The message that a shortcut was used on. `text` is plain."""
 
     author: str
     text: str
@@ -71,7 +72,6 @@ class Event:
     org_wide: bool = False
     bot: str = ""
     user: str = ""
-    user_team: str = ""
     channel: str = ""
     ts: str = ""
     thread: str = ""
@@ -137,7 +137,7 @@ def read(body: Any) -> Event:
             return _shortcut(_by_user(base, body), body)
         case None if _text(body, "command"):
             return replace(
-                base, kind="command", key=f"{NAME}:command:{base.trigger}", user=_text(body, "user_id"), user_team=base.team,
+                base, kind="command", key=f"{NAME}:command:{base.trigger}", user=_text(body, "user_id"),
                 channel=_text(body, "channel_id"), text=read_text(_text(body, "text")),
             )  # fmt: skip
     return base
@@ -172,8 +172,10 @@ def _event(base: Event, event: Json) -> Event:
         case "app_home_opened", _:
             kind: Kind = "home" if event.get("tab") == "home" else "opened"
             key = f"{NAME}:{base.install}:{kind}:{user}"
-            return replace(base, kind=kind, key=key, user=user, user_team=base.team, channel=channel)
-        case (("tokens_revoked" | "app_uninstalled"), _):
+            return replace(base, kind=kind, key=key, user=user, channel=channel)
+        case "app_uninstalled", _:
+            return replace(base, kind="removed", key=f"{NAME}:{base.install}:removed")
+        case "tokens_revoked", _ if _part(event, "tokens").get("bot"):  # tokens of people are none of ours
             return replace(base, kind="removed", key=f"{NAME}:{base.install}:removed")
     return base
 
@@ -183,9 +185,10 @@ def _said(base: Event, event: Json) -> Event:
     if not user or not ts or event.get("bot_id") or user == base.bot:
         return base
     raw = _text(event, "text", TEXT_CHARACTERS)
-    found = replace(base, channel=_text(event, "channel"), ts=ts, thread=_text(event, "thread_ts"))
+    channel = _text(event, "channel")
     return replace(
-        found, kind="said", key=_key(found, ts), user=user, user_team=_team(event, base), text=read_text(raw, base.bot),
+        base, kind="said", key=_key(base, ts, channel), user=user, channel=channel, ts=ts,
+        thread=_thread(channel, ts, _text(event, "thread_ts")), text=read_text(raw, base.bot),
         mentions_us=event.get("type") == "app_mention" or bool(base.bot and f"<@{base.bot}" in raw),
         files=_files(event.get("files")),
     )  # fmt: skip
@@ -200,8 +203,7 @@ def _changed(base: Event, event: Json) -> Event:
     if said.kind != "said" or _text(now, "text") == _text(before, "text"):
         return base
     edited = _text(_part(now, "edited"), "ts") or _text(event, "event_ts")
-    old = Quoted(said.user, read_text(_text(before, "text", TEXT_CHARACTERS), base.bot), said.ts)
-    return replace(said, kind="edited", of=said.key, key=f"{said.key}:edit:{edited}", quoted=old)
+    return replace(said, kind="edited", of=said.key, key=f"{said.key}:edit:{edited}")
 
 
 def _deleted(base: Event, before: Json, ts: str) -> Event:
@@ -209,7 +211,7 @@ def _deleted(base: Event, before: Json, ts: str) -> Event:
     if not user or not ts or before.get("bot_id") or user == base.bot:
         return base
     key = _key(base, ts)
-    return replace(base, kind="deleted", user=user, user_team=base.team, ts=ts, thread=_text(before, "thread_ts"), of=key,
+    return replace(base, kind="deleted", user=user, ts=ts, thread=_text(before, "thread_ts"), of=key,
                    key=f"{key}:deleted")  # fmt: skip
 
 
@@ -217,8 +219,7 @@ def _deleted(base: Event, before: Json, ts: str) -> Event:
 
 
 def _by_user(base: Event, body: Json) -> Event:
-    user = _part(body, "user")
-    return replace(base, user=_text(user, "id"), user_team=_text(user, "team_id") or base.team)
+    return replace(base, user=_text(_part(body, "user"), "id"))
 
 
 def _pressed(base: Event, body: Json) -> Event:
@@ -230,11 +231,13 @@ def _pressed(base: Event, body: Json) -> Event:
     if not base.user or not name or (channel and not message and not container.get("is_ephemeral")):
         return base
     ts = _text(container, "message_ts") or _text(message, "ts")
+    shown = tuple(_items(message.get("blocks")))
+    thread = _thread(channel, ts, _text(message, "thread_ts") or _text(container, "thread_ts"))
     return replace(
         base, kind="pressed", key=f"{NAME}:press:{base.trigger or _text(element, 'action_ts')}", channel=channel, ts=ts,
-        thread=_text(message, "thread_ts") or _text(container, "thread_ts"), action=pressed(name, value),
-        label=label_of(element), block=_text(element, "block_id"), element=name, sent=value,
-        shown=tuple(_items(message.get("blocks"))), shown_text=_text(message, "text", TEXT_CHARACTERS),
+        thread=thread, action=pressed(name, value), label=label_of(element, shown), block=_text(element, "block_id"),
+        element=name, sent=value,
+        shown=shown, shown_text=_text(message, "text", TEXT_CHARACTERS),
     )  # fmt: skip
 
 
@@ -273,13 +276,13 @@ def _form(view: Json) -> dict[str, str]:
 # inside
 
 
-def _key(event: Event, ts: str) -> str:
-    return f"{NAME}:{event.install}:{event.channel}:{ts}"
+def _key(event: Event, ts: str, channel: str = "") -> str:
+    return f"{NAME}:{event.install}:{channel or event.channel}:{ts}"
 
 
-def _team(event: Json, base: Event) -> str:
-    """The author's own workspace: in a shared channel it may be another company's."""
-    return _text(event, "user_team") or _text(event, "source_team") or _text(event, "team") or base.team
+def _thread(channel: str, ts: str, thread: str) -> str:
+    """A direct message with replies under it says that it is a thread: it stands in the conversation all the same."""
+    return "" if thread == ts and channel.startswith("D") else thread
 
 
 def _files(value: Any) -> tuple[Remote, ...]:
@@ -295,7 +298,7 @@ def _files(value: Any) -> tuple[Remote, ...]:
 
 def _text(value: Json, key: str, most: int = 1_000) -> str:
     found = value.get(key)
-    return found[:most] if isinstance(found, str) else ""
+    return storable(found[:most]) if isinstance(found, str) else ""
 
 
 def _part(value: Json, key: str) -> Json:

@@ -15,6 +15,7 @@ from bot.model import File
 log = logging.getLogger(__name__)
 MOST_BYTES: Final = 30 * 1024 * 1024
 MOST_FILES: Final = 10
+ALL_BYTES: Final = 60 * 1024 * 1024  # of one message: they are in memory until they are stored
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,24 @@ class SlackFiles:
 
     async def all(self, install: str, remotes: Sequence[Remote]) -> Fetched:
         """Every file of a message; never raises."""
-        files, refused = [], [remote.name for remote in remotes[MOST_FILES:]]
+        files: list[File] = []
+        refused, room = [remote.name for remote in remotes[MOST_FILES:]], ALL_BYTES
         for remote in remotes[:MOST_FILES]:
             try:
-                files.append(await self.fetch(install, remote))
+                files.append(await self.fetch(install, remote, min(room, MOST_BYTES)))
+                room -= len(files[-1].data)
             except (ChannelError, TooLarge) as error:
                 log.warning("a file was not fetched: %s", error)
                 refused.append(remote.name)
         return Fetched(tuple(files), tuple(refused))
 
-    async def fetch(self, install: str, remote: Remote) -> File:
-        """One file. Raises `TooLarge`, `ChannelError`."""
+    async def fetch(self, install: str, remote: Remote, most: int = MOST_BYTES) -> File:
+        """One file of at most so many bytes. Raises `TooLarge`, `ChannelError`."""
         if not remote.url:  # in channels shared with others Slack names the file only
             remote = await self._asked(install, remote)
-        if remote.size > MOST_BYTES:
-            raise TooLarge(f"over {MOST_BYTES} bytes")
-        return File(remote.name, await self._api.download(install, remote.url, MOST_BYTES, remote.size), remote.type)
+        if remote.size > most:
+            raise TooLarge(f"over {most} bytes")
+        return File(remote.name, await self._api.download(install, remote.url, most, remote.size), remote.type)
 
     async def _asked(self, install: str, remote: Remote) -> Remote:
         answer = await self._api.call(install, "files.info", {"file": remote.id})

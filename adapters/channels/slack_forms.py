@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from adapters.channels.slack_api import SlackApi, SlackFault
+from adapters.channels.slack_api import SlackApi
 from adapters.channels.slack_blocks import modal
 from adapters.channels.slack_events import NAME
 from bot.cards import Card, Text
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 FORM: Final = "form"  # callback ids of our modals
 SHOWN: Final = "shown"
 AT_ONCE: Final = 0.3  # seconds a form may take before "loading" is shown in its place
+OPENED_WITHIN: Final = 2.2  # seconds; a trigger lives for three
 METADATA: Final = 3_000
 
 
@@ -34,9 +35,12 @@ class Asked:
     seen: bool = False
 
     def dump(self) -> str:
-        """As private_metadata."""
+        """As private_metadata. A value too long for that is cut: it is somebody's words, never one of our ids."""
         place = [self.place.conversation, self.place.thread, self.place.private]
-        return json.dumps([self.action, self.value, place, self.seen], ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps([self.action, self.value, place, self.seen], ensure_ascii=False, separators=(",", ":"))
+        if len(text) <= METADATA or not self.value:
+            return text
+        return replace(self, value=self.value[: max(0, len(self.value) - (len(text) - METADATA))]).dump()
 
     @staticmethod
     def load(text: str) -> Asked | None:
@@ -57,9 +61,9 @@ class Forms:
         self._api, self._words, self._trusted = api, words, trusted
 
     def view(self, form: Card, asked: Asked) -> dict[str, Any]:
-        """A form as a modal. `asked` must fit into its metadata."""
+        """A form as a modal."""
         submit = self._say(form.lang, "slack.send_seen" if asked.seen else "slack.send")
-        return modal(form, callback=FORM, metadata=asked.dump()[:METADATA], submit=submit,
+        return modal(form, callback=FORM, metadata=asked.dump(), submit=submit,
                      close=self._say(form.lang, "slack.cancel"), trusted=self._trusted())  # fmt: skip
 
     def still(self, card: Card) -> dict[str, Any]:
@@ -78,23 +82,29 @@ class Forms:
             loading = Card(self._say(lang, "slack.title"), (Text(self._say(lang, "slack.loading")),), lang=lang)
             opened = await self._open(install, trigger, self.still(loading))
             await self._api.call(install, "views.update", {"view_id": opened, "view": await work})
-        except (SlackFault, ChannelError) as error:
-            log.warning("a form could not be opened: %s", error)
+        except (ChannelError, TimeoutError) as error:
+            log.warning("a form could not be opened: %s", error or "no answer in time")
             await work
             return False
         return True
 
     async def _open(self, install: str, trigger: str, view: Mapping[str, Any]) -> str:
-        opened = await self._api.call(install, "views.open", {"trigger_id": trigger, "view": view}, patience=1.0)
+        opening = self._api.call(install, "views.open", {"trigger_id": trigger, "view": view}, patience=1.0)
+        opened = await asyncio.wait_for(opening, OPENED_WITHIN)
         return str((opened.get("view") or {}).get("id", ""))
 
     def _say(self, lang: str, key: str) -> str:
         return self._words().say(lang, key)
 
 
-def errors(found: Mapping[str, str]) -> dict[str, Any]:
-    """What is wrong with a sent form, by field, as the answer that keeps it open."""
-    return {"response_action": "errors", "errors": {f"field.{name}": text for name, text in found.items()}}
+def errors(found: Mapping[str, str], fields: Sequence[str]) -> dict[str, Any]:
+    """What is wrong with a sent form, by field, as the answer that keeps it open. What is about none of its `fields` stands
+    at the first: Slack shows errors of fields that it knows only."""
+    said: dict[str, str] = {}
+    for name, text in found.items():
+        field = f"field.{name if name in fields or not fields else fields[0]}"
+        said[field] = f"{said[field]} {text}" if field in said else text
+    return {"response_action": "errors", "errors": said}
 
 
 def replaced(view: Mapping[str, Any]) -> dict[str, Any]:

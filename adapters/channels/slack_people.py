@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
 from adapters.channels.slack_api import SlackApi
 from adapters.channels.slack_events import NAME, Event, direct
 from adapters.channels.slack_state import Install, Known, Profile, SlackState
+from adapters.channels.slack_text import storable
 from bot.errors import ChannelError
 from bot.model import Person, Place
 from bot.ports import Tx
@@ -40,6 +40,7 @@ class SlackPeople:
 
     def __init__(self, api: SlackApi, state: SlackState, who: Who, language: Callable[[], str]) -> None:
         self._api, self._state, self._who, self._language = api, state, who, language
+        self._homes: dict[str, frozenset[str]] = {}
 
     async def person(self, event: Event, prefix: str) -> Person:
         """Never raises: with Slack and database away the person is a stranger, who can still report and cry for help."""
@@ -47,7 +48,7 @@ class SlackPeople:
             lambda: self._state.known(prefix, event.user), None
         )
         if known is None or not self._state.fresh(known):
-            asked = await self._ask(event, prefix)
+            asked = await self._ask(event.user, prefix)
             known = Known(asked, 0.0, known.person if known else "") if asked else known
         profile = known.profile if known else Profile(prefix, event.user, "", "", "", ours=False)
         return await self._api.run(lambda: self._person(profile), self._stranger(profile))
@@ -71,26 +72,43 @@ class SlackPeople:
         known = self._state.remembered(prefix, user)
         if known:
             return known.profile.name
-        profile = await self._ask(Event("other", user=user), prefix, keep=False) if user[:1] in ("U", "W") else None
+        profile = await self._ask(user, prefix, keep=False) if user[:1] in ("U", "W") else None
         return profile.name if profile else ""
 
     async def sync(self, install: Install, prefix: str, meet: Callable[[list[Person]], Mapping[str, str]]) -> int:
         """Learn where everybody of the directory can be written to; the number found. `meet` gives people pseudonyms."""
         found, cursor = 0, "-"
+        home = await self._home(install, 120.0)
         while cursor:
             asked = {"limit": PAGE, **({} if cursor == "-" else {"cursor": cursor})}
             page = await self._api.call(install.id, "users.list", asked, patience=120.0, patient=True)
-            keep = partial(self._keep, page.get("members"), install, prefix, meet)
+            keep = partial(self._keep, page.get("members"), home, prefix, meet)
             found += await self._api.run(keep, 0)
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
         return found
 
+    async def home(self, install: Install) -> frozenset[str]:
+        """Ids of the workspace and organisation that an installation serves. Raises `ChannelError`."""
+        return await self._home(install, 120.0)
+
     # inside
 
+    async def _home(self, install: Install, patience: float = 1.0) -> frozenset[str]:
+        """Ids of the workspace and organisation that an installation serves. Never taken from an event: in a channel shared
+        with others that may name theirs. Raises `ChannelError`."""
+        if install.team or install.enterprise:
+            return frozenset({install.team, install.enterprise} - {""})
+        if install.id not in self._homes:
+            own = await self._api.call(install.id, "auth.test", {}, patience=patience)
+            self._homes[install.id] = frozenset(
+                {str(own.get(key) or "") for key in ("team_id", "enterprise_id")} - {""}
+            )
+        return self._homes[install.id]
+
     def _keep(
-        self, members: Any, install: Install, prefix: str, meet: Callable[[list[Person]], Mapping[str, str]]
+        self, members: Any, home: frozenset[str], prefix: str, meet: Callable[[list[Person]], Mapping[str, str]]
     ) -> int:
-        profiles = [_profile(user, prefix, install.team, install.enterprise) for user in members or ()]
+        profiles = [_profile(user, prefix, home) for user in members or ()]
         staff = {profile.user: person for profile in profiles if (person := self._listed(profile))}
         keys = meet(list(staff.values()))
         for profile in profiles:
@@ -99,25 +117,24 @@ class SlackPeople:
                 self._state.keep_user(profile, keys[person.id])
         return len(staff)
 
-    async def _ask(self, event: Event, prefix: str, *, keep: bool = True) -> Profile | None:
+    async def _ask(self, user: str, prefix: str, *, keep: bool = True) -> Profile | None:
         """Slack's own word on a user, None if it does not come in time."""
         try:
-            asking = self._api.call(
-                event.install, "users.info", {"user": event.user, "include_locale": "true"}, patience=1.0
-            )
-            answer = await asyncio.wait_for(asking, ASKING)
+            profile = await asyncio.wait_for(self._asked(user, prefix), ASKING)
         except (ChannelError, TimeoutError) as error:
             log.warning("nobody could say who wrote: %s", type(error).__name__)
             return None
-        install = await self._api.install(install_of(prefix))
-        team = event.team or (install.team if install else "")
-        profile = _profile(answer.get("user"), prefix, team, event.enterprise)
-        if event.user_team and team and event.user_team not in (team, event.enterprise):
-            profile = replace(profile, ours=False)
-        if keep and profile.user == event.user:
+        if keep and profile.user == user:
             await self._api.run(lambda: self._state.keep_user(profile), None)
-            await self._api.run(lambda: self._state.known(prefix, event.user), None)
+            await self._api.run(lambda: self._state.known(prefix, user), None)
         return profile
+
+    async def _asked(self, user: str, prefix: str) -> Profile:
+        install = await self._api.install(install_of(prefix))
+        home: frozenset[str] = await self._home(install) if install else frozenset()
+        wanted = {"user": user, "include_locale": "true"}
+        answer = await self._api.call(install_of(prefix), "users.info", wanted, patience=1.0)
+        return _profile(answer.get("user"), prefix, home)
 
     def _person(self, profile: Profile) -> Person:
         return self._listed(profile) or self._stranger(profile)
@@ -136,12 +153,12 @@ def install_of(prefix: str) -> str:
     return prefix.removesuffix("/")
 
 
-def _profile(user: Any, prefix: str, team: str, enterprise: str) -> Profile:
-    """A user object (docs.slack.dev: users.info) as what we need of it."""
+def _profile(user: Any, prefix: str, home: frozenset[str]) -> Profile:
+    """A user object (docs.slack.dev: users.info) as what we need of it. Whose `home` is elsewhere is not ours."""
     raw: Mapping[str, Any] = user if isinstance(user, Mapping) else {}
     shown: Mapping[str, Any] = raw.get("profile") if isinstance(raw.get("profile"), Mapping) else {}  # type: ignore[assignment]
     org: Mapping[str, Any] = raw.get("enterprise_user") if isinstance(raw.get("enterprise_user"), Mapping) else {}  # type: ignore[assignment]
-    home = {str(raw.get("team_id") or ""), str(org.get("enterprise_id") or "")} - {""}
+    theirs = {str(raw.get("team_id") or ""), str(org.get("enterprise_id") or "")} - {""}
     barred = (
         "is_restricted",
         "is_ultra_restricted",
@@ -152,12 +169,11 @@ def _profile(user: Any, prefix: str, team: str, enterprise: str) -> Profile:
         "is_invited_user",
     )
     ours = not any(raw.get(flag) for flag in barred) and raw.get("is_email_confirmed", True) is True
-    wanted = {team, enterprise} - {""}
     return Profile(
         prefix, str(raw.get("id") or ""), _first(shown.get("real_name"), raw.get("real_name"), raw.get("name"))[:200],
-        _first(shown.get("email"))[:320], _first(raw.get("locale"))[:2].casefold(), ours and (not wanted or bool(home & wanted)),
+        _first(shown.get("email"))[:320], _first(raw.get("locale"))[:2].casefold(), ours and bool(home & theirs),
     )  # fmt: skip
 
 
 def _first(*values: object) -> str:
-    return next((value for value in values if isinstance(value, str) and value), "")
+    return storable(next((value for value in values if isinstance(value, str) and value), ""))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any, Final
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from email import message_from_bytes
+from email.policy import SMTP
+from typing import Final
 
 from adapters.channels.slack import SlackChannel
 from adapters.channels.slack_api import SlackApi
-from adapters.channels.slack_events import Event, Quoted, Remote
+from adapters.channels.slack_events import Event, Quoted
 from adapters.channels.slack_files import SlackFiles
 from adapters.channels.slack_people import SlackPeople
 from bot.cards import Block, Card, Facts, Text
@@ -20,7 +24,19 @@ from bot.organisation import Words
 log = logging.getLogger(__name__)
 ASKING: Final = 1.2  # seconds for what is nice to know: Slack waits three for the whole
 SHOWN_TEXT: Final = 600
+ATTACHED_BYTES: Final = 10 * 1024 * 1024  # of a message's files, examined with it; the rest goes by name
 _MAIL_ENDINGS: Final = (".eml", ".msg")
+_TS: Final = re.compile(r"[0-9]{1,10}\.[0-9]{1,6}\Z")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What to examine, the thread under which receipt and verdict stand ("" if it could not be begun), and where the message
+    is ("" if Slack does not tell)."""
+
+    files: tuple[File, ...]
+    thread: str
+    link: str
 
 
 class SlackReports:
@@ -31,18 +47,14 @@ class SlackReports:
     ) -> None:
         self._api, self._channel, self._people, self._files, self._words = api, channel, people, files, words
 
-    async def of(
-        self, event: Event, install: str, prefix: str, place: Place, lang: str
-    ) -> tuple[tuple[File, ...], str]:
-        """(what to examine, the thread in `place` under which receipt and verdict stand; "" if it could not be begun)."""
+    async def of(self, event: Event, install: str, prefix: str, place: Place, lang: str) -> Gathered:
+        """What is reported, with a thread in `place` begun for it."""
         quoted = event.quoted or Quoted("", "")
-        author, link = await asyncio.gather(self._author(prefix, quoted), self._link(install, event))
-        mails = [remote for remote in quoted.files if remote.name.casefold().endswith(_MAIL_ENDINGS)]
-        fetched = await self._files.all(install, mails)
-        head = self._head(quoted, author, link, place, lang, event.key)
-        if fetched.files:
-            return fetched.files, await head
-        return (_as_mail(quoted, author, link),), await head
+        fetching = self._files.all(install, quoted.files)
+        author, link, fetched = await asyncio.gather(self._author(prefix, quoted), self._link(install, event), fetching)
+        mails = tuple(file for file in fetched.files if file.name.casefold().endswith(_MAIL_ENDINGS))
+        head = await self._head(quoted, author, link, place, lang, event.key)
+        return Gathered(mails or (_as_mail(quoted, author, link, fetched.files),), head, link)
 
     # inside
 
@@ -82,16 +94,17 @@ class SlackReports:
         return str(answer.get("permalink") or "")
 
 
-def _as_mail(quoted: Quoted, author: str, link: str) -> Any:
-    """The message as a mail that can be examined."""
+def _as_mail(quoted: Quoted, author: str, link: str, files: Sequence[File]) -> File:
+    """The message as a mail that can be examined, its files attached as far as they fit."""
     from bot.reporting.chat_message import ChatMessage, as_mail  # noqa: PLC0415 (with the pillar, when it is used)
 
-    try:
-        at = float(quoted.ts)
-    except ValueError:
-        at = 0.0
-    return as_mail(ChatMessage("Slack", author, quoted.text, link, at, files=_names(quoted.files)))
-
-
-def _names(files: tuple[Remote, ...]) -> tuple[str, ...]:
-    return tuple(remote.name for remote in files)
+    at = float(quoted.ts) if _TS.match(quoted.ts) else 0.0
+    names = tuple(remote.name for remote in quoted.files)
+    made = as_mail(ChatMessage("Slack", author, quoted.text, link, at, files=names))
+    mail, room = message_from_bytes(made.data, policy=SMTP), ATTACHED_BYTES
+    for file in files:
+        room -= len(file.data)
+        if room >= 0:
+            name = "".join(char if char.isprintable() else " " for char in file.name)
+            mail.add_attachment(file.data, maintype="application", subtype="octet-stream", filename=name)
+    return replace(made, data=mail.as_bytes())

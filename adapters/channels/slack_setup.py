@@ -20,9 +20,11 @@ from adapters.channels.slack_files import SlackFiles
 from adapters.channels.slack_forms import Forms
 from adapters.channels.slack_oauth import INSTALL, REDIRECT, Client, SlackOAuth
 from adapters.channels.slack_people import SlackPeople
+from adapters.channels.slack_replies import TurnParts
 from adapters.channels.slack_reports import SlackReports
+from adapters.channels.slack_roster import listing
 from adapters.channels.slack_state import Install, SlackState, SlackStore
-from adapters.channels.slack_turns import SlackTurns, TurnParts
+from adapters.channels.slack_turns import SlackTurns
 from adapters.shown import trusted_links
 from bot.errors import ChannelError, ConfigError, StoreUnavailable
 from bot.health import Check
@@ -62,6 +64,8 @@ class SlackPlatform:
 
     def desk(self) -> Place | None:
         found = desk_channel(self._settings.slack_desk)
+        if self._settings.slack_bot_token:  # conversations of the one workspace go by their own id alone
+            found = found.rpartition("/")[2]
         return Place(NAME, found, private=False) if found else None
 
     def endpoints(self, doors: Doors) -> Mapping[str, Asgi]:
@@ -83,7 +87,9 @@ class SlackPlatform:
         if not self._settings.slack_socket:
             found[EVENTS] = SlackEdge(self._settings.slack_signing_secret, self._app.dispatch)
         if self._settings.slack_client_id:
-            oauth = SlackOAuth(self._client(), self._api, self._state, lambda key: words().say(self._language(), key))
+            oauth = SlackOAuth(
+                self._client(), self._api, self._state, lambda key: words().say(self._language(), key), self._language
+            )
             found |= {INSTALL: oauth, REDIRECT: oauth}
         return found
 
@@ -132,9 +138,19 @@ class SlackPlatform:
                     try:
                         found = await self._people.sync(install, f"{install.id}/" if install.id else "", self._met)
                         log.info("people of a workspace", extra={"count": found})
+                        await self._directory(install)
                     except ChannelError as error:
                         log.warning("people could not be listed: %s", error)
             await asyncio.sleep(SYNC_EVERY)
+
+    async def _directory(self, install: Install) -> None:
+        """Where it is on, people and their groups come from Slack, too."""
+        if not self._settings.slack_directory:
+            return
+        prefix = f"{install.id}/" if install.id else ""
+        found = await listing(self._api.call, install, prefix, await self._people.home(install))
+        changed = await self._api.run(lambda: self._foundation.people_found(found), 0)
+        log.info("people taken from a workspace", extra={"count": changed})
 
     def _met(self, people: list[Person]) -> dict[str, str]:
         met = self._foundation.identities.meet_all(people, self._foundation.clock.now()) if people else []
@@ -157,7 +173,9 @@ class SlackPlatform:
         settings = self._settings
         base = urlsplit(settings.slack_api)
         authorize = f"{base.scheme}://{base.netloc}/oauth/v2/authorize"
-        return Client(settings.slack_client_id, settings.slack_client_secret, authorize, settings.url)
+        return Client(
+            settings.slack_client_id, settings.slack_client_secret, authorize, settings.url, settings.slack_workspaces
+        )
 
     def _trusted(self) -> Mapping[str, str]:
         return _links(self._foundation.organisation())
@@ -186,9 +204,10 @@ def _links(org: Organisation) -> Mapping[str, str]:
 @lru_cache(maxsize=4)
 def _links_of(key: _Key) -> Mapping[str, str]:
     """Addresses and phone numbers of the whole group: every entity's people may read a card."""
-    found = trusted_links(key.org.values())
-    for entity in key.org.file.entities:
-        found |= trusted_links(key.org.values(entity))
+    found: dict[str, str] = {}
+    for entity in ("", *key.org.file.entities):
+        for language in key.org.words.by_language:
+            found |= trusted_links(key.org.values(entity, language))
     return found
 
 

@@ -51,9 +51,11 @@ class SlackSocket:
                 await self._look_after()
                 await asyncio.sleep(self._look)
         finally:
-            await self._drop()
+            if self._client is not None:
+                self._client.socket_mode_request_listeners.clear()  # what comes now goes to whoever connects next
             if self._running:
                 await asyncio.wait(set(self._running), timeout=10)
+            await self._drop()
 
     def health(self) -> Check:
         """Whether events come in."""
@@ -83,10 +85,17 @@ class SlackSocket:
             self._connect()
 
     def _connect(self) -> None:
-        client = SocketModeClient(self._token, web_client=self._api.client(), ping_interval=PING, logger=log_of_sdk())
+        web = self._api.client()
+        client = SocketModeClient(self._token, web_client=web, ping_interval=PING, logger=log_of_sdk())
+        client.proxy = web.proxy  # none on loopback, whatever the environment says
         client.socket_mode_request_listeners.append(self._take)
         self._client, self._begun = client, self._now()
-        self._connecting = asyncio.ensure_future(client.connect())  # type: ignore[no-untyped-call]
+        self._connecting = asyncio.ensure_future(self._connected(client))
+
+    async def _connected(self, client: SocketModeClient) -> None:
+        await client.connect()  # type: ignore[no-untyped-call]
+        if client is self._client:
+            self._alive_at = self._now()
 
     @staticmethod
     def _whole(client: SocketModeClient) -> bool:
@@ -130,7 +139,13 @@ class SlackSocket:
 
 
 def log_of_sdk() -> logging.Logger:
-    """A logger of the SDK's that says what is wrong with the connection, and never what people wrote."""
+    """A logger of the SDK's that says in a line what is wrong with the connection, and never what people wrote."""
     logger = logging.getLogger("slack_sdk.socket_mode")
     logger.setLevel(logging.ERROR)
+    logger.addFilter(_without_trace)  # the same function is added once
     return logger
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final, Protocol
 
-from adapters.channels.slack_pace import Rate, taken, wait
+from adapters.channels.slack_pace import WAITING, Rate, taken, wait
 from adapters.recent import Recent
 from bot.ports import Clock, Db, Row, Tx, Vault
+from bot.turn import place_from
 
 _TOKENS, _PEOPLE, _STATES = "slack.tokens", "slack.people", "slack.states"
 INSTALL_KEPT: Final = 60.0  # seconds until another replica's change of an installation shows here
@@ -50,6 +51,10 @@ class SlackStore(Protocol):
     def keep_part(self, tx: Tx, row: Mapping[str, object]) -> None: ...
 
     def sent_as(self, key: str) -> str: ...
+
+    def place_of_sent(self, ref: str) -> str: ...
+
+    def heard_at(self) -> float: ...
 
     def lanes(self, tx: Tx, names: Sequence[str], at: float) -> dict[str, Row]: ...
 
@@ -209,6 +214,15 @@ class SlackState:
         conversation, _, message = self._store.sent_as(key).rpartition("/")
         return (conversation, message) if conversation and message else None
 
+    def sent_outside_threads(self, conversation: str, message: str) -> bool:
+        """Whether this message is one of ours that stands in no thread."""
+        where = self._store.place_of_sent(f"{conversation}/{message}")
+        return bool(where) and not place_from(where).thread
+
+    def heard_at(self) -> float:
+        """When the newest event of Slack's had its effect, 0 if none has."""
+        return self._store.heard_at()
+
     # pace
 
     def reserve(self, lanes: Mapping[str, Rate], *, patient: bool) -> float:
@@ -217,7 +231,11 @@ class SlackState:
         with self._db.tx() as tx:
             rows = self._store.lanes(tx, list(lanes), now)
             paused = max((float(row["paused_until"]) - now for row in rows.values()), default=0.0)
-            waits = (wait(float(rows[name]["due"]), rate, now, patient=patient) for name, rate in lanes.items())
+            # whoever is patient leaves to others the burst of what is shared; that of their own lane makes up for lateness
+            waits = (
+                wait(float(rows[name]["due"]), rate, now, patient=patient and rate is not WAITING)
+                for name, rate in lanes.items()
+            )
             seconds = max(paused, *waits)
             if seconds <= 0:
                 for name, rate in lanes.items():

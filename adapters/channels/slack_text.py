@@ -14,16 +14,24 @@ from typing import Final
 from adapters.shown import visible
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+# What is as it should be already: most text. Without & < >, and none of what `visible` marks.
+_AS_IT_IS = re.compile("[\t\n\r -%'-;=?-~\u00a1-\u00ac\u00ae-\u024f\u2010-\u2026]*")
 _ENTITY = re.compile(r"&(amp|lt|gt);")
 _PLAIN = {"amp": "&", "lt": "<", "gt": ">"}
 _MARK = re.compile(r"<((?:[@#!]|[a-z][a-z0-9+.-]*:)[^<>]{1,3000})>")
 _FORMATTING: Final = frozenset("*_~`\n")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SPACE = re.compile(r"[ \t\u00a0]+")
+
+
+def storable(text: str) -> str:
+    """Text from outside without what JSON can hold and a database refuses."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def escape(text: str) -> str:
     """Text that Slack shows as it is; invisible and order-changing characters become marks."""
-    return visible(text).translate(_ESCAPES)
+    return text if _AS_IT_IS.fullmatch(text) else visible(text).translate(_ESCAPES)
 
 
 def unescape(text: str) -> str:
@@ -33,10 +41,11 @@ def unescape(text: str) -> str:
 
 def linked(text: str, trusted: Mapping[str, str]) -> str:
     """mrkdwn: escaped, with the organisation's own addresses and phone numbers as links."""
-    if not trusted:
+    pattern = _trusted(tuple(trusted)) if trusted else None
+    if pattern is None or not pattern.search(text):
         return escape(text)
     parts, at = [], 0
-    for match in _trusted(tuple(sorted(trusted, key=len, reverse=True))).finditer(text):
+    for match in pattern.finditer(text):
         parts += [escape(text[at : match.start()]), f"<{trusted[match[0]].translate(_ESCAPES)}|{escape(match[0])}>"]
         at = match.end()
     return "".join(parts) + escape(text[at:])
@@ -44,7 +53,7 @@ def linked(text: str, trusted: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=64)
 def _trusted(texts: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(text) for text in texts))
+    return re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
 
 
 def bold(text: str) -> str:

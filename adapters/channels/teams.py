@@ -8,13 +8,14 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
-from adapters.channels.teams_activities import NAME, address, apart
+from adapters.channels.teams_activities import EDIT, NAME, address, apart
 from adapters.channels.teams_cards import activity_of, adaptive_cards
 from adapters.channels.teams_connector import Connector, Gone
 from adapters.channels.teams_pace import TENANT, TENANT_WAITING, THREAD
 from adapters.channels.teams_people import tolerant
+from adapters.channels.teams_sharing import Sharing, files_of
 from adapters.channels.teams_state import Lanes, TeamsState, Where
-from bot.cards import Card
+from bot.cards import Attached, Card
 from bot.errors import RetryLater, Unreachable
 from bot.health import Check
 from bot.model import Place
@@ -22,11 +23,14 @@ from bot.ports import SentRef
 
 log = logging.getLogger(__name__)
 PATIENCE: Final = 5.0  # seconds a sending waits for its turn before it comes again later
+REPLACES: Final = -1  # as the part of a card: the message whose place it takes
+NAMED: Final = 8  # people named in a line of the health page
 _WAITING = "nudge:"  # deliveries whose key starts so give way to people who are waiting
 
 
 class TeamsChannel:
-    """`Channel` over the connector. `elsewhere` is where a conversation is taken to be that we were never told of."""
+    """`Channel` over the connector. `elsewhere` is where a conversation is taken to be that we were never told of; `names`
+    gives the name of a pseudonym."""
 
     name = NAME
 
@@ -36,32 +40,64 @@ class TeamsChannel:
         connector: Connector,
         *,
         elsewhere: Where,
+        sharing: Sharing,
         real: bool = True,
+        names: Callable[[str], str] = lambda person: person,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.real = real
         self._state, self._connector, self._elsewhere, self._pause = state, connector, elsewhere, pause
-        self._places = Places(state)
+        self._places, self._names, self._sharing = Places(state), names, sharing
+        self._closed: dict[str, str] = {}  # channels that take no messages from us, and what the platform said
 
     async def send(self, place: Place, card: Card, key: str) -> SentRef:
-        """Post the card; a long one in several messages, the ref is the last one's. Parts that went out stay out."""
+        """Post the card, a long one in several messages, and in a personal chat offer its files. The ref is that of the card's
+        last message. Parts that went out stay out."""
         where = await self._where(place.conversation)
         to = address(place.conversation, place.thread)
-        parts = adaptive_cards(card)
-        done = await tolerant(self._state.sent_parts, key, otherwise={}) if len(parts) > 1 else {}
-        posted = ""
-        for part, adaptive in enumerate(parts):
-            posted = done.get(part, "") or await self._post(where, place, to, activity_of(adaptive, card), key)
-            if part not in done and len(parts) > 1:
-                await tolerant(self._state.sent, place.conversation, posted, key, part, otherwise=None)
-        return SentRef(NAME, to, posted)
+        card = card if place.private else self._sharing.with_buttons(card)
+        parts = [activity_of(adaptive, card) for adaptive in adaptive_cards(card)]
+        last = len(parts) - 1
+        parts += self._offers(place, card)
+        done = await self._done(key) if len(parts) > 1 or EDIT in key else {}
+        if REPLACES in done:  # an edited question: its new answer stands where the old one did
+            return await self.update(SentRef(NAME, to, done[REPLACES]), card)
+        for part, activity in enumerate(parts):
+            if part not in done:
+                done[part] = await self._post(where, place, to, activity, key)
+                if len(parts) > 1:
+                    await tolerant(self._state.sent, place.conversation, done[part], key, part, otherwise=None)
+        return SentRef(NAME, to, done[last])
+
+    async def _done(self, key: str) -> dict[int, str]:
+        return await tolerant(self._state.sent_parts, key, otherwise={})
+
+    def _offers(self, place: Place, card: Card) -> list[dict[str, Any]]:
+        """A file in a channel cannot be sent; there a button stands for it."""
+        files = files_of(card) if place.private else []
+        return [self._sharing.offer(place.conversation, file, card.lang) for file in files]
+
+    async def offer(self, place: Place, file: Attached, lang: str) -> None:
+        """Offer one file in somebody's personal chat."""
+        where = await self._where(place.conversation)
+        await self._post(where, place, place.conversation, self._sharing.offer(place.conversation, file, lang), "")
+
+    async def replace(self, place: Place, message: str, activity: dict[str, Any]) -> None:
+        """Put something else where a message of ours was; behind it if that is gone."""
+        where = await self._where(place.conversation)
+        await self._turn(place, where, "")
+        try:
+            await self._connector.put(where.service_url, place.conversation, message, {**activity, "id": message})
+        except (Gone, Unreachable):
+            await self._post(where, place, place.conversation, activity, "")
 
     async def update(self, ref: SentRef, card: Card) -> SentRef:
         """Replace the card for everybody. A message that is gone (404) is posted again."""
         conversation, thread = apart(ref.conversation)
         where = await self._where(conversation)
+        place = Place(NAME, conversation, thread, where.scope == "personal")
+        card = card if place.private else self._sharing.with_buttons(card)
         *before, adaptive = adaptive_cards(card)
-        place = Place(NAME, conversation, thread, private=False)
         for more in before:
             await self._post(where, place, ref.conversation, activity_of(more, card), ref.id)
         body = {**activity_of(adaptive, card), "id": ref.id}
@@ -72,6 +108,10 @@ class TeamsChannel:
             log.warning("a card was gone and is posted again")
             to = conversation if thread == ref.id else ref.conversation  # the thread's first message is gone with it
             return SentRef(NAME, to, await self._post(where, place, to, activity_of(adaptive, card), ref.id))
+        except Unreachable as error:
+            await self._shut(place, where, str(error))
+            raise
+        self._closed.pop(conversation, None)
         return ref
 
     async def typing(self, place: Place) -> None:
@@ -81,10 +121,14 @@ class TeamsChannel:
             await self._connector.post(where.service_url, address(place.conversation, place.thread), {"type": "typing"})
 
     def health(self) -> Iterator[Check]:
-        """Who cannot be reached, for the console's health page."""
+        """Who and what cannot be reached, for the console's health page. Reads the database."""
+        for conversation, reason in list(self._closed.items()):
+            mend = "add the app to the team again, and look whether somebody removed or blocked it"
+            yield Check("teams channels", "bad", f"{conversation}: {reason}", mend)
         if rows := self._state.cannot_be_reached():
-            reasons = ", ".join(sorted({str(row["reason"]) for row in rows}))
-            says = f"{len(rows)} cannot be reached: {reasons}"
+            named = [f"{self._names(row['person']) or '?'} ({row['reason']})" for row in rows[:NAMED]]
+            more = [f"{len(rows) - NAMED} more"] if len(rows) > NAMED else []
+            says = f"{len(rows)} cannot be reached: {', '.join([*named, *more])}"
             yield Check("teams people", "note", says, "they blocked the app or took it out; ring them or write a mail")
 
     # inside
@@ -98,10 +142,19 @@ class TeamsChannel:
     async def _post(self, where: Where, place: Place, to: str, activity: Mapping[str, Any], key: str) -> str:
         await self._turn(place, where, key)
         try:
-            return await self._connector.post(where.service_url, to, activity)
+            posted = await self._connector.post(where.service_url, to, activity)
         except Unreachable as error:
-            await tolerant(self._state.unreachable, place.conversation, str(error), otherwise=None)
+            await self._shut(place, where, str(error))
             raise
+        self._closed.pop(place.conversation, None)
+        return posted
+
+    async def _shut(self, place: Place, where: Where, reason: str) -> None:
+        """Remember who, or which channel, takes no messages."""
+        if where.scope != "personal" and not place.private:
+            self._closed[place.conversation] = reason
+        else:
+            await tolerant(self._state.unreachable, place.conversation, reason, otherwise=None)
 
     async def _turn(self, place: Place, where: Where, key: str) -> None:
         """Wait for a place in the lanes of the thread and of the tenant. Raises `RetryLater` if that takes long."""

@@ -21,11 +21,16 @@ NAME: Final = "teams"
 ID_CHARACTERS: Final = 1_024
 TEXT_CHARACTERS: Final = 30_000
 FILE_TYPE: Final = "application/vnd.microsoft.teams.file.download.info"
+PICTURE: Final = "picture"  # the name of a pasted one; its ending comes with its bytes
+SEEN: Final = "seen"  # in the data of a dialog
+EDIT: Final = ":edit:"  # in the key of a message that reads otherwise now
 THREAD: Final = ";messageid="
 _TAG = re.compile(r"<[^<>]{0,400}>")
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
-Kind = Literal["message", "pressed", "installed", "removed", "dialog", "dialog_sent", "other"]
+Kind = Literal[
+    "message", "edited", "deleted", "pressed", "installed", "removed", "dialog", "dialog_sent", "file_taken", "other"
+]
 Scope = Literal["personal", "channel", "groupChat"]
 
 
@@ -42,13 +47,33 @@ class Sender:
     name: str
     locale: str
 
+    @property
+    def language(self) -> str:
+        """The language of their client."""
+        return self.locale[:2].casefold()
+
 
 @dataclass(frozen=True)
 class Remote:
-    """A file that can be fetched: its name and a short-lived address that needs no sign-in."""
+    """A file that can be fetched: its name and address. A short-lived one that needs no sign-in, or (`ours`: a pasted picture)
+    one of the connector's that wants our token."""
 
     name: str
     url: str
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A file that we offered was taken (`upload`: where its bytes go, "" if it was declined). `context` is what we put into the
+    offer; `link`, `unique` and `ending` name the file where it will be."""
+
+    context: Mapping[str, Any]
+    name: str = ""
+    upload: str = ""
+    link: str = ""
+    unique: str = ""
+    ending: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,9 +91,11 @@ class Quoted:
 
 @dataclass(frozen=True)
 class Activity:
-    """One activity. `card` is the id of the message whose button was pressed; `key` names the event for good.
+    """One activity. `card` is the id of the message whose button was pressed; `key` names the event for good, `of` the one
+    that an edit or a deletion is about. `seen`: what a dialog sends was shown as it will look.
 
-    `mentions_us`: in a channel, whether it was written to us. `team` is where a channel belongs.
+    `mentions_us`: in a channel, whether it was written to us. `team` is where a channel belongs. `unreadable` counts what came
+    along that cannot be fetched.
     """
 
     kind: Kind
@@ -93,6 +120,9 @@ class Activity:
     quoted: Quoted | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    of: str = ""
+    seen: bool = False
+    taken: Taken | None = None
 
     @property
     def place(self) -> Place:
@@ -145,9 +175,12 @@ def _kind_of(kind: str, found: Activity, raw: Mapping[str, Any], value: Any) -> 
         case "message", _ if (action := _action(value)) is not None:
             return replace(found, kind="pressed", action=action)
         case "message", _:
-            files, unreadable = _files(raw.get("attachments"))
-            text, ours = _said(raw, found.bot)
-            return replace(found, kind="message", text=text, mentions_us=ours, files=files, unreadable=unreadable)
+            return _message(found, raw)
+        case "messageUpdate", _:
+            edited = replace(_message(found, raw), kind="edited", of=found.key)
+            return replace(edited, key=f"{found.key}{EDIT}{_text(raw, 'timestamp') or _text(raw, 'localTimestamp')}")
+        case "messageDelete", _:
+            return replace(found, kind="deleted", of=found.key, key=f"{found.key}:deleted")
         case "invoke", "adaptiveCard/action":
             pressed = _part(_part(raw, "value"), "action")
             action = _action(pressed.get("data"))
@@ -155,14 +188,25 @@ def _kind_of(kind: str, found: Activity, raw: Mapping[str, Any], value: Any) -> 
         case "invoke", "composeExtension/fetchTask" | "composeExtension/submitAction":
             sent = found.name.endswith("submitAction")
             asked = _part(raw, "value")
+            data = asked.get("data")
             return replace(found, kind="dialog_sent" if sent else "dialog", command=_text(asked, "commandId"),
-                         quoted=_quoted(asked.get("messagePayload")), form=_form(asked.get("data")))  # fmt: skip
+                           quoted=_quoted(asked.get("messagePayload")), form=_form(data), action=_action(data),
+                           seen=isinstance(data, Mapping) and data.get(SEEN) is True)  # fmt: skip
+        case "invoke", "fileConsent/invoke":
+            taken = _taken(_part(raw, "value"))
+            return replace(found, kind="file_taken", taken=taken)
         case "conversationUpdate", _ if _added(raw, found.bot):
             return replace(found, kind="installed")
         case "installationUpdate", _:
             added = str(raw.get("action", "")).startswith("add")
             return replace(found, kind="installed" if added else "removed")
     return found
+
+
+def _message(found: Activity, raw: Mapping[str, Any]) -> Activity:
+    files, unreadable = _files(raw.get("attachments"), in_channel=found.scope == "channel")
+    text, ours = _said(raw, found.bot)
+    return replace(found, kind="message", text=text, mentions_us=ours, files=files, unreadable=unreadable)
 
 
 def _said(raw: Mapping[str, Any], bot: str) -> tuple[str, bool]:
@@ -207,16 +251,34 @@ def _form(value: Any) -> dict[str, str]:
     return {str(name)[:60]: text for name, text in list(items)[:20] if isinstance(text, str)}
 
 
-def _files(value: Any) -> tuple[tuple[Remote, ...], int]:
-    """(files to fetch, how many things came that cannot be). The HTML copy of the text is neither."""
-    files, unreadable = [], 0
+def _files(value: Any, *, in_channel: bool) -> tuple[tuple[Remote, ...], int]:
+    """(files to fetch, how many things came that cannot be). The HTML copy of the text is neither; in a channel it is all
+    that tells of a file, which lies in the team's own store."""
+    files, unreadable = list[Remote](), 0
     for item in _items(value):
         kind = _text(item, "contentType")
         if kind == FILE_TYPE:
             files.append(Remote(_text(item, "name")[:200], _text(_part(item, "content"), "downloadUrl", most=8_192)))
-        elif kind and not kind.startswith("text/html"):
+        elif kind.startswith("image/"):
+            files.append(Remote(_text(item, "name")[:200] or PICTURE, _text(item, "contentUrl", most=8_192), ours=True))
+        elif kind.startswith("text/html"):
+            unreadable += in_channel and "<attachment" in _text(item, "content", most=TEXT_CHARACTERS * 4)
+        elif kind:
             unreadable += 1
     return tuple(files), unreadable
+
+
+def _taken(value: Mapping[str, Any]) -> Taken:
+    """The answer to an offered file (learn.microsoft.com: "Send and receive files", file consent)."""
+    context, info = value.get("context"), _part(value, "uploadInfo")
+    given = context.get(DATA) if isinstance(context, Mapping) else None
+    whole = given if isinstance(given, Mapping) else {}
+    if value.get("action") != "accept":
+        return Taken(whole)
+    return Taken(
+        whole, _text(info, "name")[:200], _text(info, "uploadUrl", most=8_192), _text(info, "contentUrl", most=8_192),
+        _text(info, "uniqueId"), _text(info, "fileType")[:20],
+    )  # fmt: skip
 
 
 def _quoted(value: Any) -> Quoted | None:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 CHANNEL_ID: Final = "msteams"
 LEEWAY: Final = 300.0  # seconds two clocks may differ (the platform's own figure)
 KEPT: Final = 24 * 3600.0  # after this long keys are fetched anew even if none is missing
+FETCHED_BY: Final = 8.0  # seconds that both requests of a fetch may take together, however slowly bytes drip
+REST: Final = 5.0  # seconds that a metadata service which did not answer is left alone
 REFETCHES: Final = 6  # unknown key ids that may cause a fetch in a minute: anybody can make ids up
 TOKEN_CHARACTERS: Final = 16_384
 REMEMBERED: Final = 256  # genuine tokens; a key that is fetched anew makes them be checked anew
@@ -56,20 +58,22 @@ class SigningKey:
 
 
 class Keys:
-    """The platform's signing keys, by id. One fetch at a time; a failed one keeps what is there."""
+    """The platform's signing keys, by id. One fetch at a time; whoever waits for one that fails shares its failure, and
+    known keys go on serving."""
 
     def __init__(self, client: Callable[[], httpx.AsyncClient], metadata_url: str,
-                 clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
-        self._client, self._url, self._clock = client, metadata_url, clock
+                 clock: Callable[[], float] = time.monotonic, *, fetched_by: float = FETCHED_BY) -> None:  # fmt: skip
+        self._client, self._url, self._clock, self._fetched_by = client, metadata_url, clock, fetched_by
         self._keys: Mapping[str, SigningKey] = {}
-        self._fetched = self._tried = -KEPT
+        self._fetched = self._rest_until = -KEPT
+        self._failures = 0
         self._refetches: list[float] = []
         self._lock: asyncio.Lock | None = None
         self._trouble = ""
 
     async def get(self, kid: str) -> SigningKey:
         """The key of this id. Raises `Denied` if the platform has none, `KeysUnavailable` if that cannot be known."""
-        if kid not in self._keys or self._clock() - self._fetched > KEPT:
+        if kid not in self._keys:
             await self._refetch(kid)
         if key := self._keys.get(kid):
             return key
@@ -77,9 +81,9 @@ class Keys:
             raise KeysUnavailable(self._trouble)
         raise Denied("unknown key")
 
-    async def warm(self) -> None:
-        """Have keys before the first request."""
-        if not self._keys:
+    async def tend(self) -> None:
+        """Fetch keys that are missing, older than `KEPT`, or could not be fetched the last time."""
+        if not self._keys or self._trouble or self._clock() - self._fetched > KEPT:
             await self._refetch("")
 
     def health(self) -> Check:
@@ -87,22 +91,30 @@ class Keys:
         mend = "the endpoint answers 503 until the sign-in metadata can be read" if not self._keys else ""
         if self._trouble:
             return Check("teams keys", "note" if self._keys else "bad", self._trouble, mend)
-        return Check("teams keys", "ok", f"{len(self._keys)} keys" if self._keys else "not fetched yet")
+        if not self._keys:
+            return Check("teams keys", "note", "not fetched yet")
+        return Check("teams keys", "ok", f"{len(self._keys)} keys")
 
     async def _refetch(self, kid: str) -> None:
         self._lock = self._lock or asyncio.Lock()
-        before = self._fetched
+        fetched, failures = self._fetched, self._failures
         async with self._lock:
-            if self._fetched != before and (not kid or kid in self._keys):
-                return  # somebody else has just fetched it
-            if not self._may_fetch():
+            if kid in self._keys or (not kid and self._fetched != fetched) or self._failures != failures:
+                return  # somebody else has just tried
+            if self._clock() < self._rest_until or not self._may_fetch():
                 return
             try:
-                self._keys = await self._fetch()
+                async with asyncio.timeout(self._fetched_by):
+                    self._keys = await self._fetch()
                 self._fetched, self._trouble = self._clock(), ""
-            except (httpx.HTTPError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
-                self._trouble = f"the signing keys cannot be fetched ({type(error).__name__})"
-                log.warning("signing keys not fetched", extra={"error": type(error).__name__})
+            except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+                self._failed(type(error).__name__)
+
+    def _failed(self, name: str) -> None:
+        self._failures += 1
+        self._rest_until = self._clock() + REST
+        self._trouble = f"the signing keys cannot be fetched ({name})"
+        log.warning("signing keys not fetched", extra={"error": name})
 
     def _may_fetch(self) -> bool:
         now = self._clock()
@@ -148,7 +160,7 @@ class InboundCheck:
             return found
         try:
             header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Denied("not a token") from error
         kid = header.get("kid")
         if header.get("alg") != "RS256" or not isinstance(kid, str) or not kid:
@@ -176,7 +188,7 @@ class InboundCheck:
                 token, key.key, algorithms=["RS256"], audience=self._trust.app_id, issuer=self._trust.issuer,
                 leeway=LEEWAY, options={"require": ["exp", "iss", "aud"], "strict_aud": True},
             )  # fmt: skip
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Denied(type(error).__name__) from error
         return claims
 

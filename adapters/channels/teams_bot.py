@@ -16,11 +16,14 @@ from botbuilder.schema import Activity as SdkActivity  # type: ignore[import-unt
 from botbuilder.schema import ChannelAccount, ConversationAccount, ConversationReference, ResourceResponse
 
 from adapters.channels.teams_activities import Activity
+from adapters.channels.teams_answers import Answer
 from adapters.channels.teams_connector import Connector
-from adapters.channels.teams_turns import Answer, Turns
+from adapters.channels.teams_turns import Turns
 
 _OURS = "secdesk.activity"
-_INVOKES = frozenset({"adaptiveCard/action", "composeExtension/fetchTask", "composeExtension/submitAction"})
+_INVOKES = frozenset(
+    {"adaptiveCard/action", "composeExtension/fetchTask", "composeExtension/submitAction", "fileConsent/invoke"}
+)
 
 
 class SecdeskBot(TeamsActivityHandler):  # type: ignore[misc]
@@ -31,6 +34,12 @@ class SecdeskBot(TeamsActivityHandler):  # type: ignore[misc]
         self._turns = turns
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
+        await self._turns.take(turn_context.turn_state[_OURS], invoked=False)
+
+    async def on_message_update_activity(self, turn_context: TurnContext) -> None:
+        await self._turns.take(turn_context.turn_state[_OURS], invoked=False)
+
+    async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
         await self._turns.take(turn_context.turn_state[_OURS], invoked=False)
 
     async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:

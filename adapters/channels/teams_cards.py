@@ -21,6 +21,12 @@ CARD_BYTES: Final = 25 * 1024  # 413 comes above about 80 KB, older clients refu
 PRIMARY_ACTIONS: Final = 3  # shown; the rest goes into the overflow menu
 ACTIONS: Final = 6  # of one ActionSet
 BUTTON_CHARACTERS: Final = 32  # longer titles are cut off on a phone: those become a pressable paragraph
+ROW_PIXELS: Final = 300  # of a card on a phone: buttons beyond that are cut off there, so they get a row of their own
+CHARACTER_PIXELS, BUTTON_PIXELS, OVERFLOW_PIXELS = (
+    8,
+    32,
+    40,
+)  # a letter of a title, what is around it, and the "…" button
 FALLBACK_CHARACTERS: Final = 2_000
 SUMMARY_CHARACTERS: Final = 200
 INPUT_CHARACTERS: Final = 4_000
@@ -152,7 +158,7 @@ def _block(block: Block, number: int, fields: Sequence[str]) -> list[Json]:
             return _action_sets(buttons)
         case Choices(prompt=prompt, options=options):
             asked = [_rich(prompt, weight="bolder")] if prompt else []
-            return [*asked, *(_choice(option) for option in options)]
+            return [*asked, *_choices(options)]
         case Input():
             return _input(block, number, fields)
         case Attached(name=name):
@@ -173,18 +179,41 @@ def _fact(label: str, value: str, *, first: bool) -> Json:
 
 
 def _action_sets(buttons: Sequence[Button]) -> list[Json]:
-    actions = [_action(button, secondary=i >= PRIMARY_ACTIONS) for i, button in enumerate(buttons)]
-    return [{"type": "ActionSet", "actions": actions[i : i + ACTIONS]} for i in range(0, len(actions), ACTIONS)]
+    """Rows that fit on a phone; what does not belong to the first few is in the last row's overflow menu."""
+    rows = [[_action(button) for button in row] for row in _rows(buttons[:PRIMARY_ACTIONS], len(buttons))]
+    for button in buttons[PRIMARY_ACTIONS:]:
+        if len(rows[-1]) == ACTIONS:
+            rows.append([])
+        rows[-1].append(_action(button, secondary=True))
+    return [
+        {"type": "ActionSet", **({"spacing": "small"} if i else {}), "actions": row}
+        for i, row in enumerate(rows)
+        if row
+    ]
 
 
-def _choice(option: Button) -> Json:
-    """A choice on a line of its own; what is too long for a button is a paragraph that can be pressed."""
-    if len(option.label) <= BUTTON_CHARACTERS:
-        return {"type": "ActionSet", "spacing": "small", "actions": [_action(option)]}
-    text = _rich(option.label)
-    return {
-        "type": "Container", "style": "emphasis", "spacing": "small", "items": [text], "selectAction": _action(option),
-    }  # fmt: skip
+def _rows(first: Sequence[Button], number: int) -> list[list[Button]]:
+    """The first few of `number` buttons, as many in a row as fit."""
+    rows, left = [list[Button]()], ROW_PIXELS
+    for i, button in enumerate(first):
+        wide = CHARACTER_PIXELS * len(button.label) + BUTTON_PIXELS
+        needed = wide + (OVERFLOW_PIXELS if i == PRIMARY_ACTIONS - 1 and number > PRIMARY_ACTIONS else 0)
+        if rows[-1] and needed > left:
+            rows.append([])
+            left = ROW_PIXELS
+        rows[-1].append(button)
+        left -= wide
+    return rows
+
+
+def _choices(options: Sequence[Button]) -> list[Json]:
+    """A choice a line. If one is too long for a button they are all paragraphs that can be pressed, so that they look alike."""
+    if all(len(option.label) <= BUTTON_CHARACTERS for option in options):
+        return [{"type": "ActionSet", "spacing": "small", "actions": [_action(option)]} for option in options]
+    return [
+        {"type": "Container", "style": "emphasis", "spacing": "small", "items": [_rich(option.label)],
+         "selectAction": _action(option)} for option in options
+    ]  # fmt: skip
 
 
 def _action(button: Button, *, secondary: bool = False, fields: Sequence[str] = ()) -> Json:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 AGAIN: Final = frozenset({412, 429, 502, 504})
 ATTEMPTS: Final = 4
 PATIENCE: Final = 8.0  # seconds one call may spend waiting between its attempts
+ANSWERED_BY: Final = 15.0  # seconds one request may take, however slowly its answer drips
 FIRST_WAIT: Final = 0.5
 LONGEST_ANSWER: Final = 1_000_000  # bytes
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -99,8 +100,9 @@ class Connector:
     async def _once(self, method: str, address: str, body: Mapping[str, Any] | None, token: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            return await self._client().request(method, address, json=body, headers=headers)
-        except httpx.TimeoutException as error:
+            async with asyncio.timeout(ANSWERED_BY):
+                return await self._client().request(method, address, json=body, headers=headers)
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise RetryLater("Teams did not answer in time", 2.0) from error
         except httpx.HTTPError as error:
             raise RetryLater(f"Teams cannot be reached ({type(error).__name__})", 2.0) from error

@@ -22,7 +22,9 @@ class Limit:
 
 THREAD: Final = (Limit(7, 1), Limit(8, 2), Limit(60, 30), Limit(1_800, 3_600))  # per bot and thread
 TENANT: Final = (Limit(50, 1),)  # per app and tenant
-TENANT_WAITING: Final = (Limit(25, 1),)  # what may wait leaves half of it to people who are waiting for an answer
+TENANT_WAITING: Final = (
+    Limit(35, 1),
+)  # what may wait leaves the rest to people who wait for an answer; tips go 25 a second
 _EXACT = 60.0  # seconds for which each moment is kept
 
 

@@ -44,7 +44,7 @@ class TeamsPeople:
     async def person(self, activity: Activity) -> Person:
         """Never raises: with roster and database away the person is a stranger, who can still report and cry for help."""
         sender = activity.sender
-        known = await self._known(activity)
+        known = await self.known(activity)
         profile = known.profile if known else None
         if known is None or not self._state.fresh(known):
             profile = await self._ask(activity) or profile
@@ -55,7 +55,7 @@ class TeamsPeople:
 
     async def met(self, activity: Activity, person: Person) -> None:
         """Bind the pseudonym, once there is one, to the platform's id, so that nudges and tickets find the chat."""
-        known = await self._known(activity)
+        known = await self.known(activity)
         if known is None or known.person:
             return
         key = person.key or await tolerant(self._who.known_key, person, otherwise="")
@@ -73,7 +73,7 @@ class TeamsPeople:
         """The personal chat of whoever sent this, opened if need be. Raises `Unreachable`, `RetryLater`, `ChannelError`."""
         if activity.scope == "personal":
             return activity.place
-        tenant, known = activity.tenant, await self._known(activity)
+        tenant, known = activity.tenant, await self.known(activity)
         if known and known.conversation:
             return Place(NAME, known.conversation)
         chat = await self._connector.create(activity.service_url, tenant, activity.bot, activity.sender.id)
@@ -84,8 +84,8 @@ class TeamsPeople:
 
     # inside
 
-    async def _known(self, activity: Activity) -> Known | None:
-        """From memory if we can: a thread costs more than the look."""
+    async def known(self, activity: Activity) -> Known | None:
+        """What is stored of whoever sent this, from memory if we can: a thread costs more than the look."""
         tenant, user = activity.tenant, activity.sender.aad or activity.sender.id
         return self._state.remembered(tenant, user) or await tolerant(self._state.known, tenant, user, otherwise=None)
 

@@ -55,6 +55,10 @@ class TeamsStore(Protocol):
 
     def card(self, refs: Sequence[str]) -> Row | None: ...
 
+    def ref_of(self, key: str) -> str: ...
+
+    def replaced_by(self, conversation: str, activity: str) -> str: ...
+
     def pace(self, tx: Tx, name: str, at: float) -> str: ...
 
     def set_pace(self, tx: Tx, name: str, sent: str) -> None: ...
@@ -197,7 +201,7 @@ class TeamsState:
     # cards
 
     def sent(self, conversation: str, activity: str, key: str, part: int) -> None:
-        """Remember that a part of a long card has gone out."""
+        """Remember that a part of a long card has gone out, or (`part` -1) which message a coming one takes the place of."""
         row = {"conversation": conversation, "activity": activity, "key": key, "part": part, "at": self._clock.now()}
         with self._db.tx() as tx:
             self._store.add_card(tx, row)
@@ -205,11 +209,22 @@ class TeamsState:
     def sent_parts(self, key: str) -> dict[int, str]:
         return self._store.sent_parts(key)
 
+    def reply_to(self, activity: Activity) -> tuple[str, str]:
+        """(the message that answers what was edited or taken back, the event that it answers now: the last edit before, if
+        there was one); the message is "" if there is none."""
+        message = self._store.ref_of(f"reply:{activity.of}").rpartition("/")[2]
+        last = self._store.replaced_by(activity.conversation, message) if message else ""
+        return message, last.removeprefix("reply:") or activity.of
+
     def card(self, activity: Activity) -> Card | None:
         """The card whose button was pressed. In a channel it may have started the thread that it is in."""
+        return self.card_for(activity)[0]
+
+    def card_for(self, activity: Activity) -> tuple[Card | None, str]:
+        """(the card whose button was pressed, the pseudonym that it was sent to)."""
         refs = [f"{activity.address}/{activity.card}", f"{activity.conversation}/{activity.card}"]
         row = self._store.card(refs) if activity.card else None
-        return load(row["card"]) if row else None
+        return (load(row["card"]), str(row["person"])) if row else (None, "")
 
     # pace
 

@@ -1,8 +1,8 @@
 """Our own token for the connector: one an hour, not one a turn.
 
 Three ways to prove who we are: a client secret, a certificate (a signed assertion, RFC 7523), or the managed identity of
-the machine. A token is renewed while the old one is still good; a sign-in service that is slow or down costs a time-out
-and is then left alone for a few seconds.
+the machine. A token is renewed behind the turns, while the old one is still good; a sign-in service that is slow or down
+costs a time-out and is then left alone for a few seconds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ import httpx
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from bot.errors import ConfigError, RetryLater
 from bot.health import Check
 
 log = logging.getLogger(__name__)
 EARLY: Final = 300.0  # seconds before its end that a token is renewed
+LAST: Final = 20.0  # seconds before its end from which on a token is not used any more
+SIGNED_IN_BY: Final = 8.0  # seconds one attempt may take, however slowly bytes drip
+NEW: Final = 60.0  # seconds for which a token that the connector refuses is kept all the same
 REST: Final = 5.0  # seconds a failing sign-in service is left alone
 
 
@@ -60,27 +64,42 @@ class Tokens:
         client: Callable[[], httpx.AsyncClient],
         credentials: Credentials,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        signed_in_by: float = SIGNED_IN_BY,
     ) -> None:
-        self._client, self._credentials, self._clock = client, credentials, clock
-        self._token, self._until, self._rest_until = "", 0.0, 0.0
+        self._client, self._credentials, self._clock, self._signed_in_by = client, credentials, clock, signed_in_by
+        self._token, self._since, self._until, self._rest_until = "", 0.0, 0.0, 0.0
         self._lock: asyncio.Lock | None = None
+        self._behind: asyncio.Task[None] | None = None
         self._trouble = ""
 
     async def get(self) -> str:
         """A token that is good now. Raises `RetryLater` when there is none to be had."""
         if self._clock() < self._until - EARLY:
             return self._token
-        self._lock = self._lock or asyncio.Lock()
-        async with self._lock:
-            if self._clock() >= self._until - EARLY and self._clock() >= self._rest_until:
-                await self._renew()
+        if self._clock() < self._until - LAST:
+            if self._behind is None or self._behind.done():
+                self._behind = asyncio.ensure_future(self._renewed())
+            return self._token
+        await self._renewed()
         if self._clock() < self._until:
             return self._token
         raise RetryLater(self._trouble or "no token", max(1.0, self._rest_until - self._clock()))
 
+    async def tend(self) -> None:
+        """Look again whether a sign-in service that failed is back."""
+        if self._trouble:
+            await self._renewed()
+
+    async def close(self) -> None:
+        """End a renewal that is under way."""
+        if self._behind and not self._behind.done():
+            self._behind.cancel()
+            await asyncio.wait({self._behind})
+
     def drop(self, token: str) -> None:
-        """The connector has refused this one: do not use it again."""
-        if token == self._token:
+        """The connector has refused this one: do not use it again. One that is new is not to blame: another would fare alike."""
+        if token == self._token and self._clock() - self._since > NEW:
             self._until = 0.0
 
     def health(self) -> Check:
@@ -92,17 +111,28 @@ class Tokens:
         mend = "messages wait until the sign-in service answers; check app id, tenant and secret"
         return Check("teams sign-in", "bad", self._trouble, mend)
 
+    async def _renewed(self) -> None:
+        """One attempt for all who want one."""
+        self._lock = self._lock or asyncio.Lock()
+        async with self._lock:
+            now = self._clock()
+            if now >= self._rest_until and (self._trouble or now >= self._until - EARLY):
+                await self._renew()
+
     async def _renew(self) -> None:
         try:
-            answer = await self._ask()
-            self._token = str(answer["access_token"])
-            self._until = self._clock() + float(answer.get("expires_in", 3600))
+            async with asyncio.timeout(self._signed_in_by):
+                answer = await self._ask()
+            self._token, self._since = str(answer["access_token"]), self._clock()
+            self._until = self._since + float(answer.get("expires_in", 3600))
             self._trouble = ""
         except httpx.HTTPStatusError as error:
             self._failed(
                 f"the sign-in service refused us ({error.response.status_code} {_reason(error.response)}".rstrip() + ")"
             )
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        except ConfigError as error:
+            self._failed(str(error))
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._failed(f"the sign-in service cannot be reached ({type(error).__name__})")
 
     def _failed(self, trouble: str) -> None:
@@ -135,19 +165,23 @@ def proof(known: Credentials) -> dict[str, str]:
 
 def assertion(known: Credentials, path: Path) -> str:
     """A signed statement that we are the app (learn.microsoft.com: "certificate credentials")."""
-    try:
-        pem = path.read_bytes()
-        key = serialization.load_pem_private_key(pem, None)
-        certificate = x509.load_pem_x509_certificate(pem)
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"teams.certificate: {path} must be a PEM file with the private key and the certificate"
-        ) from error
+    key, certificate = loaded(path)
     print_of = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
     now = int(time.time())
     claims = {"aud": known.token_url, "iss": known.app_id, "sub": known.app_id, "jti": uuid.uuid4().hex, "nbf": now,
               "iat": now, "exp": now + 600}  # fmt: skip
     return jwt.encode(claims, key, algorithm="PS256", headers={"x5t#S256": print_of})  # type: ignore[arg-type]
+
+
+def loaded(path: Path) -> tuple[PrivateKeyTypes, x509.Certificate]:
+    """Private key and certificate of a PEM file. Raises `ConfigError`."""
+    try:
+        pem = path.read_bytes()
+        return serialization.load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"teams.certificate: {path} must be a PEM file with the private key and the certificate"
+        ) from error
 
 
 def _reason(response: httpx.Response) -> str:

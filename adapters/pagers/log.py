@@ -13,6 +13,7 @@ class LogPager:
     """Writes a page as a warning with ids only."""
 
     name = "log"
+    rings = reaches = False
 
     def page(self, page: Page) -> None:
         log.warning("PAGE on call", extra={"page": page.key, "to": page.to, "ticket": page.ticket, "url": page.url})

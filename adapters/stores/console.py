@@ -66,10 +66,11 @@ class SqlConsoleStore:
                  WHERE ticket = :number AND direction = 'out' AND card <> '' ORDER BY at"""
         return self._db.query(sql, number=number)
 
-    def audit_tail(self, limit: int) -> list[Row]:
-        """The newest rows of the chain first."""
-        sql = "SELECT seq, at, actor, action, subject, detail FROM audit ORDER BY seq DESC LIMIT :limit"
-        return self._db.query(sql, limit=limit)
+    def audit_tail(self, limit: int, before: int = 0) -> list[Row]:
+        """The newest rows of the chain first; with `before` only older ones."""
+        older = "WHERE seq < :before" if before else ""
+        sql = f"SELECT seq, at, actor, action, subject, detail FROM audit {older} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+        return self._db.query(sql, limit=limit, **({"before": before} if before else {}))
 
     def deliveries(self) -> dict[str, int]:
         return self._counts("SELECT state AS name, COUNT(*) AS n FROM delivery GROUP BY state")

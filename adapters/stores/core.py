@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.ports import Db, Row, Tx
+from bot.turn import SENDING, TIP
 
 
 class SqlCoreStore:
@@ -38,8 +39,26 @@ class SqlCoreStore:
         )  # fmt: skip
 
     def due(self, at: float, limit: int) -> list[Row]:
-        sql = "SELECT kind, key, payload FROM outbox WHERE state = 'queued' AND due_at <= :at ORDER BY due_at LIMIT :limit"
-        return self._db.query(sql, at=at, limit=limit)
+        """What the job engine is to have now. Tips are not among it: they have a way of their own, behind (`due_tips`)."""
+        sql = """SELECT kind, key, payload FROM outbox WHERE state = 'queued' AND due_at <= :at AND kind <> :tip
+                 ORDER BY due_at LIMIT :limit"""
+        return self._db.query(sql, at=at, limit=limit, tip=TIP)
+
+    def due_tips(self, at: float, limit: int, without: Sequence[str] = ()) -> list[Row]:
+        names = {f"channel{number}": name for number, name in enumerate(without)}
+        others = f"AND delivery.channel NOT IN ({', '.join(f':{name}' for name in names)})" if names else ""
+        sql = f"""SELECT outbox.key, delivery.id AS delivery, delivery.channel FROM outbox
+                  JOIN delivery ON delivery.id = substr(outbox.key, {len(SENDING) + 1})
+                  WHERE outbox.kind = :tip AND outbox.state = 'queued' AND outbox.due_at <= :at {others}
+                  ORDER BY outbox.due_at LIMIT :limit"""  # noqa: S608 (names of our own)
+        return self._db.query(sql, at=at, limit=limit, tip=TIP, **names)
+
+    def put_off(self, key: str, due_at: float) -> None:
+        with self._db.tx() as tx:
+            tx.execute(
+                "UPDATE outbox SET due_at = :due_at WHERE key = :key AND state = 'queued' AND due_at < :due_at",
+                key=key, due_at=due_at,
+            )  # fmt: skip
 
     def handed(self, keys: list[str]) -> None:
         with self._db.tx() as tx:
@@ -98,6 +117,13 @@ class SqlCoreStore:
         row = _first(self._db.query("SELECT state FROM delivery WHERE id = :id", id=delivery))
         return row["state"] if row else ""
 
+    def ticket_of(self, delivery: str) -> str:
+        """The ticket that a message is about, "" if it is about none."""
+        sql = """SELECT ticket FROM utterance WHERE delivery = :delivery
+                 AND person = (SELECT person FROM delivery WHERE id = :delivery)"""
+        row = _first(self._db.query(sql, delivery=delivery))
+        return str(row["ticket"] or "") if row else ""
+
     def settle_delivery(self, delivery: str, state: str, at: float, *, ref: str = "", error: str = "") -> None:
         """What became of a sending. `sent` and the end of its outbox row are one transaction."""
         with self._db.tx() as tx:
@@ -111,7 +137,7 @@ class SqlCoreStore:
                 outbox = "done" if state == "sent" else "failed"
                 tx.execute(
                     "UPDATE outbox SET state = :state, error = :error WHERE key = :key",
-                    key=f"delivery:{delivery}", state=outbox, error=error[:300],
+                    key=SENDING + delivery, state=outbox, error=error[:300],
                 )  # fmt: skip
 
     # conversation
@@ -152,8 +178,9 @@ class SqlCoreStore:
         tx.execute("DELETE FROM dialogue WHERE person = :person AND place = :place", person=person, place=place)
 
     def last_place(self, person: str) -> str:
-        """Where this person last wrote from, as stored; "" if never."""
-        sql = "SELECT place FROM utterance WHERE person = :person AND direction = 'in' ORDER BY at DESC LIMIT 1"
+        """Where this person last wrote from in a chat, as stored; "" if never. A mail is no place to be written to unasked."""
+        sql = """SELECT place FROM utterance WHERE person = :person AND direction = 'in' AND place NOT LIKE '["mail"%'
+                 ORDER BY at DESC LIMIT 1"""
         row = _first(self._db.query(sql, person=person))
         return row["place"] if row else ""
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot.forget import REMOVED
+from bot.helpdesk.tickets import words_of
+from bot.learning.pseudonym import Codes
+from bot.partners.pulse import code_of
 from bot.ports import Tx
 
 # Rows that are the person's own: gone. `{table}.{column}` holds the pseudonym.
@@ -15,17 +18,37 @@ _OWN = (
     ("dialogue", "person"),
     ("question", "person"),
     ("nudge", "person"),
-    ("memory", "person"),
     ("preference", "person"),
     ("nudge_hold", "person"),
     ("enrolment", "person"),
     ("topic_asked", "person"),
+    ("attendance", "person"),
+    ("wave_person", "person"),
+    ("nudge_decision", "person"),
+    ("learner_role", "person"),
     ("console_link", "person"),
     ("console_session", "person"),
+    ("console_subject", "person"),
     ("teams_user", "person"),
     ("slack_user", "person"),
     ("attachment", "person"),
     ("proposal", "author"),
+    ("procedure_proposal", "author"),
+    ("review_ask", "person"),
+    ("letter", "person"),
+    ("campaign_person", "person"),
+    ("ticket_watcher", "person"),
+    ("ticket_view", "person"),
+    ("ticket_bulk", "person"),
+    ("duty", "who"),
+    ("containment", "person"),
+    ("caller_code", "person"),
+    ("target", "person"),
+    ("partner_record_text", "author"),
+    ("procedure_text", "person"),
+    ("api_token", "person"),
+    ("procedure_file", "person"),
+    ("procedure_follower", "person"),
 )
 # Free text that may name the person: table, key, columns. The name comes out.
 _TEXTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -36,18 +59,36 @@ _TEXTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("ticket", ("number",), ("subject",)),
     ("ticket_event", ("id",), ("text",)),
     ("page", ("key",), ("summary", "people", "error")),
-    ("mail", ("sha256",), ("name", "facts", "verdict")),
+    ("page_try", ("page", "seq"), ("who", "error")),
+    ("mail", ("sha256",), ("name", "facts", "verdict", "clues")),
+    ("campaign", ("id",), ("note",)),
     ("web_post", ("id",), ("card", "chosen")),
     ("outbox", ("id",), ("error",)),
+    ("tracked", ("tracker", "ticket"), ("error",)),
     ("nudge", ("id",), ("facts",)),
+    ("procedure_proposal", ("id",), ("text", "why")),
+    ("answer_change", ("id",), ("before", "yaml", "note")),
+    ("target", ("person",), ("reasons", "note")),
+    ("partner_action", ("id",), ("what", "owner_name", "evidence")),
+    ("partner_review", ("partner", "day"), ("minutes",)),
+    ("partner_report", ("partner", "month"), ("unreached",)),
+    ("partner_pulse", ("partner", "quarter", "code"), ("words",)),
+    ("procedure_file", ("id",), ("name",)),
 )
 
 
 class SqlForgetStore:
-    """Implements `bot.forget.ForgetStore`."""
+    """Implements `bot.forget.ForgetStore`. `codes` are what answers and memories lie under instead of the pseudonym."""
 
-    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str) -> Mapping[str, int]:
-        counts = {**_mail(tx, pseudonym), **_tickets(tx, pseudonym)}
+    def __init__(self, codes: Codes) -> None:
+        self._codes = codes
+
+    def forget(self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str, at: float) -> Mapping[str, int]:
+        counts = {**_words(tx, pseudonym, names), **_mail(tx, pseudonym), **_tickets(tx, pseudonym)}
+        counts["memory"] = tx.execute("DELETE FROM memory WHERE person = :p", p=self._codes.memory(pseudonym))
+        counts["lesson_answer"] = sum(
+            tx.execute("DELETE FROM lesson_answer WHERE who = :who", who=who) for who in self._codes.kept(pseudonym, at)
+        )
         sent = "SELECT id FROM delivery WHERE person = :p"
         tx.execute(f"UPDATE event SET delivery = '' WHERE delivery IN ({sent})", p=pseudonym)  # noqa: S608 (constants)
         waiting = "SELECT 'delivery:' || id FROM delivery WHERE person = :p"
@@ -59,18 +100,64 @@ class SqlForgetStore:
         tx.execute(f"DELETE FROM teams_conversation WHERE id IN ({chats})", p=pseudonym)  # noqa: S608
         for table, column in _OWN:
             counts[table] = tx.execute(f"DELETE FROM {table} WHERE {column} = :p", p=pseudonym)  # noqa: S608
+        counts["partner_pulse"] = _pulse(tx, self._codes, pseudonym)
+        counts["partner_record_text"] += _disputes(tx, pseudonym, names)
         counts["named"] = sum(_unname(tx, names, *where) for where in _TEXTS) if names else 0
         return counts
 
 
+def _pulse(tx: Tx, codes: Codes, pseudonym: str) -> int:
+    """What they answered about partners lies under a code for each quarter."""
+    quarters = [str(row["quarter"]) for row in tx.query("SELECT DISTINCT quarter FROM partner_pulse")]
+    sql = "DELETE FROM partner_pulse WHERE quarter = :quarter AND code = :code"
+    return sum(tx.execute(sql, quarter=one, code=code_of(codes.digest, pseudonym, one)) for one in quarters)
+
+
+def _disputes(tx: Tx, pseudonym: str, names: Sequence[str]) -> int:
+    """Words beside the record of a dispute: those on their own tickets, and whatever names them. The record stays whole."""
+    gone = tx.execute(
+        """DELETE FROM partner_record_text WHERE dispute IN (SELECT id FROM partner_dispute
+             WHERE ticket IN (SELECT number FROM ticket WHERE requester = :p))""",
+        p=pseudonym,
+    )
+    for name in names:
+        for row in tx.query("SELECT dispute, seq, name, words FROM partner_record_text"):
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row["words"], re.IGNORECASE):
+                gone += tx.execute(
+                    "DELETE FROM partner_record_text WHERE dispute = :d AND seq = :seq AND name = :name",
+                    d=row["dispute"], seq=row["seq"], name=row["name"],
+                )  # fmt: skip
+    return gone
+
+
 def _mail(tx: Tx, pseudonym: str) -> dict[str, int]:
     """Mails that nobody else reported are gone; of the others only that this person reported them."""
+    tx.execute(
+        """DELETE FROM outbox WHERE kind = 'reporting.late' AND EXISTS (
+             SELECT 1 FROM submission WHERE person = :p AND outbox.key LIKE 'late:' || submission.id || ':%')""",
+        p=pseudonym,
+    )
+    tx.execute("UPDATE submission SET behalf = '' WHERE behalf = :p", p=pseudonym)
     mail = tx.execute(
         """DELETE FROM mail WHERE sha256 IN (SELECT sha256 FROM submission WHERE person = :p)
            AND NOT EXISTS (SELECT 1 FROM submission o WHERE o.sha256 = mail.sha256 AND o.person <> :p)""",
         p=pseudonym,
     )
+    for table in ("campaign_sample", "campaign_band"):  # what their words were known by goes with them
+        tx.execute(f"DELETE FROM {table} WHERE mail NOT IN (SELECT sha256 FROM mail)")  # noqa: S608
     return {"mail": mail, "submission": tx.execute("DELETE FROM submission WHERE person = :p", p=pseudonym)}
+
+
+def _words(tx: Tx, pseudonym: str, names: Sequence[str]) -> dict[str, int]:
+    """What tickets are found by: nothing that the person wrote, and nobody's ticket by their name."""
+    wrote = "SELECT ticket FROM ticket_event WHERE actor = :p AND kind IN ('opened', 'again', 'said')"
+    gone = tx.execute(
+        f"DELETE FROM ticket_word WHERE seq IN (SELECT seq FROM ticket WHERE requester = :p OR number IN ({wrote}))",  # noqa: S608
+        p=pseudonym,
+    )
+    for word in {word for name in names for word in words_of(name)}:
+        gone += tx.execute("DELETE FROM ticket_word WHERE word = :word", word=word)
+    return {"ticket_word": gone}
 
 
 def _tickets(tx: Tx, pseudonym: str) -> dict[str, int]:

@@ -7,23 +7,28 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
+from bot.cards import Card, dump
 from bot.learning.memory import DAY, Memory
-from bot.learning.record import Enrolment, Record, Sent
+from bot.learning.mydata import FILE
+from bot.learning.pseudonym import Codes, month_of
+from bot.learning.record import Answer, Enrolment, Record, Sent
+from bot.learning.wording import UNKEPT
 from bot.ports import Db, Row, Tx
 
 _CHUNK = 400
 _MEMORY = "lesson, version, due, state, reviews, rights, first_at, reviewed_at"
 _SWITCH = "learning."
+_CODED = "coded"  # this database holds no answer under a pseudonym any more
 # How long rows are kept (the behaviour guide's section on privacy).
-_NUDGES, _ENROLMENTS, _TOPICS = 365 * DAY, 90 * DAY, 30 * DAY
-_TABLES = ("nudge", "memory", "preference", "nudge_hold", "enrolment", "topic_asked")
+_NUDGES, _ENROLMENTS, _TOPICS, _ATTENDANCE = 365 * DAY, 90 * DAY, 30 * DAY, 3 * 366 * DAY
+_TABLES = ("nudge", "preference", "nudge_hold", "enrolment", "topic_asked", "attendance")
 
 
 class SqlLearningStore:
-    """Implements `bot.learning.store.LearningStore`."""
+    """Implements `bot.learning.store.LearningStore`. Memories and answers lie under `codes`, the rest under the pseudonym."""
 
-    def __init__(self, db: Db) -> None:
-        self._db = db
+    def __init__(self, db: Db, codes: Codes) -> None:
+        self._db, self._codes = db, codes
 
     # reading
 
@@ -35,28 +40,30 @@ class SqlLearningStore:
 
     def _records(self, people: Sequence[str], since: float) -> Iterator[tuple[str, Record]]:
         keys = {f"p{i}": person for i, person in enumerate(people)}
+        codes = {name: self._codes.memory(person) for name, person in keys.items()}
         these = ", ".join(f":{name}" for name in keys)
 
         def rows(columns: str, rest: str, **params: object) -> dict[str, list[Row]]:
             grouped: dict[str, list[Row]] = defaultdict(list)
             table, _, more = rest.partition(" ")
             sql = f"SELECT person, {columns} FROM {table} WHERE person IN ({these}) {more}"  # noqa: S608 (our names)
-            for row in self._db.query(sql, **keys, **params):
+            for row in self._db.query(sql, **(codes if table == "memory" else keys), **params):
                 grouped[row["person"]].append(row)
             return grouped
 
         sent = rows("lesson, kind, at, state, reacted_at, later", "nudge AND at >= :since ORDER BY at, id", since=since)
-        memories = rows(_MEMORY, "memory")
+        coded = rows(_MEMORY, "memory")
+        memories = {keys[name]: coded[code] for name, code in codes.items() if code in coded}
         wishes = rows("rate, stopped", "preference")
         holds = rows("until", "nudge_hold")
-        enrolled = rows("id, lesson, topic, reason, not_before", "enrolment AND sent_at = 0 ORDER BY at, id")
+        enrolled = rows("id, lesson, topic, reason, not_before, not_after", "enrolment AND sent_at = 0 ORDER BY at, id")
         for person in {*sent, *memories, *wishes, *holds, *enrolled}:
             wish = wishes[person][0] if person in wishes else {"rate": 1.0, "stopped": 0}
             yield (
                 person,
                 Record(
                     tuple(_sent(row) for row in sent[person]),
-                    {row["lesson"]: _memory(row) for row in memories[person]},
+                    {row["lesson"]: _memory(row) for row in memories.get(person, ())},
                     float(wish["rate"]),
                     bool(wish["stopped"]),
                     float(holds[person][0]["until"]) if person in holds else 0.0,
@@ -76,12 +83,23 @@ class SqlLearningStore:
         row = _first(self._db.query(sql, lesson=lesson, version=version))
         return str(row["question"]) if row else ""
 
+    def attendance(self, person: str = "", course: str = "") -> list[Row]:
+        sql = """SELECT person, course, lesson, version, at FROM attendance
+                 WHERE (person = :person OR CAST(:person AS TEXT) = '')
+                   AND (course = :course OR CAST(:course AS TEXT) = '') ORDER BY at, lesson"""
+        return self._db.query(sql, person=person, course=course)
+
+    def attend(self, tx: Tx, row: Mapping[str, object]) -> bool:
+        sql = """INSERT INTO attendance (person, course, lesson, version, day, at)
+                 VALUES (:person, :course, :lesson, :version, :day, :at) ON CONFLICT DO NOTHING"""
+        return tx.execute(sql, **row) > 0
+
     def history(self, person: str) -> list[Row]:
         return self._db.query("SELECT * FROM nudge WHERE person = :person ORDER BY at DESC, id", person=person)
 
     def memories(self, person: str) -> list[Memory]:
         sql = f"SELECT {_MEMORY} FROM memory WHERE person = :person ORDER BY lesson"  # noqa: S608
-        return [_memory(row) for row in self._db.query(sql, person=person)]
+        return [_memory(row) for row in self._db.query(sql, person=self._codes.memory(person))]
 
     def switches(self) -> dict[str, str]:
         rows = self._db.query("SELECT name, value FROM setting WHERE name LIKE :names", names=_SWITCH + "%")
@@ -98,7 +116,7 @@ class SqlLearningStore:
                         'sent', '', -1, '', 0, 0, 0
                  WHERE NOT EXISTS (SELECT 1 FROM nudge_hold WHERE person = :person AND until > :at)
                    AND NOT EXISTS (SELECT 1 FROM preference WHERE person = :person AND stopped = 1 AND :must = 0)
-                 ON CONFLICT (person, due) DO NOTHING RETURNING id"""
+                 ON CONFLICT DO NOTHING RETURNING id"""
         return bool(tx.query(sql, **row))
 
     def set_delivery(self, tx: Tx, nudge: str, delivery: str) -> None:
@@ -121,10 +139,39 @@ class SqlLearningStore:
 
     # what people press
 
-    def answer(self, tx: Tx, nudge: str, choice: str, correct: bool, at: float) -> bool:
-        sql = """UPDATE nudge SET state = 'answered', choice = :choice, correct = :correct, answered_at = :at,
-                 reacted_at = :at WHERE id = :id AND state IN ('sent', 'later')"""
-        return bool(tx.execute(sql, id=nudge, choice=choice, correct=int(correct), at=at))
+    def answer(self, tx: Tx, nudge: str, at: float) -> bool:
+        sql = """UPDATE nudge SET state = 'answered', reacted_at = :at
+                 WHERE id = :id AND state IN ('sent', 'later')"""
+        return bool(tx.execute(sql, id=nudge, at=at - at % DAY))  # the day alone: a time would lead to the memory
+
+    def keep_answer(self, tx: Tx, item: str, person: str, answer: Answer, at: float) -> None:
+        month = month_of(at)
+        tx.execute(
+            """INSERT INTO lesson_answer (id, who, lesson, version, choice, correct, month, age_days, track)
+               VALUES (:id, :who, :lesson, :version, :choice, :correct, :month, :age_days, :track)
+               ON CONFLICT (id) DO NOTHING""",
+            id=self._codes.item(item), who=self._codes.answers(person, month), lesson=answer.lesson,
+            version=answer.version, choice=answer.choice, correct=int(answer.correct), month=month,
+            age_days=answer.age_days, track=answer.track,
+        )  # fmt: skip
+
+    def kept_answer(self, item: str, tx: Tx | None = None) -> str:
+        row = _first(
+            (tx or self._db).query("SELECT choice FROM lesson_answer WHERE id = :id", id=self._codes.item(item))
+        )
+        return str(row["choice"]) if row else ""
+
+    def answers(self, person: str, at: float) -> list[Row]:
+        keys = {f"w{i}": who for i, who in enumerate(self._codes.kept(person, at))}
+        sql = f"""SELECT lesson, version, choice, correct, month, age_days, track FROM lesson_answer
+                  WHERE who IN ({", ".join(f":{key}" for key in keys)}) ORDER BY month DESC, lesson, id"""  # noqa: S608
+        return self._db.query(sql, **keys)
+
+    def unhear(self, tx: Tx, person: str, at: float) -> None:
+        tx.execute(
+            "DELETE FROM utterance WHERE person = :person AND direction = 'in' AND at >= :at",
+            person=person, at=at,
+        )  # fmt: skip
 
     def close_others(self, tx: Tx, nudge: str) -> None:
         tx.execute(
@@ -136,10 +183,11 @@ class SqlLearningStore:
 
     def memory(self, tx: Tx, person: str, lesson: str) -> Memory | None:
         sql = f"SELECT {_MEMORY} FROM memory WHERE person = :person AND lesson = :lesson"  # noqa: S608
-        rows = tx.query(sql, person=person, lesson=lesson)
+        rows = tx.query(sql, person=self._codes.memory(person), lesson=lesson)
         return _memory(rows[0]) if rows else None
 
     def put_memory(self, tx: Tx, person: str, memory: Memory, seen: int) -> bool:
+        person = self._codes.memory(person)
         if seen == 0:
             sql = """INSERT INTO memory (person, lesson, version, due, state, reviews, rights, first_at, reviewed_at)
                      VALUES (:person, :lesson, :version, :due, :state, :reviews, :rights, :first_at, :reviewed_at)
@@ -207,8 +255,9 @@ class SqlLearningStore:
 
     def enrol(self, tx: Tx, row: Mapping[str, object]) -> None:
         tx.execute(
-            """INSERT INTO enrolment (id, person, lesson, topic, reason, not_before, at, sent_at)
-               VALUES (:id, :person, :lesson, :topic, :reason, :not_before, :at, 0) ON CONFLICT (id) DO NOTHING""",
+            """INSERT INTO enrolment (id, person, lesson, topic, reason, not_before, not_after, at, sent_at)
+               VALUES (:id, :person, :lesson, :topic, :reason, :not_before, :not_after, :at, 0)
+               ON CONFLICT (id) DO NOTHING""",
             **row,
         )
 
@@ -224,9 +273,10 @@ class SqlLearningStore:
 
     # the end of data
 
-    def erase(self, tx: Tx, person: str, recent: float) -> None:
-        for table in ("memory", "enrolment", "topic_asked"):
+    def erase(self, tx: Tx, person: str, recent: float, at: float) -> None:
+        for table in ("enrolment", "topic_asked"):
             tx.execute(f"DELETE FROM {table} WHERE person = :person", person=person)  # noqa: S608
+        self._erase_coded(tx, person, at)
         tx.execute("DELETE FROM nudge WHERE person = :person AND at < :recent", person=person, recent=recent)
         tx.execute(
             """UPDATE nudge SET lesson = '', reason = '', rules = '', facts = '{}', choice = '', correct = -1,
@@ -234,15 +284,60 @@ class SqlLearningStore:
             person=person,
         )
 
-    def forget(self, tx: Tx, person: str) -> None:
+    def _erase_coded(self, tx: Tx, person: str, at: float) -> None:
+        tx.execute("DELETE FROM memory WHERE person = :person", person=self._codes.memory(person))
+        for who in self._codes.kept(person, at):
+            tx.execute("DELETE FROM lesson_answer WHERE who = :who", who=who)
+
+    def forget(self, tx: Tx, person: str, at: float) -> None:
         for table in _TABLES:
             tx.execute(f"DELETE FROM {table} WHERE person = :person", person=person)  # noqa: S608
+        self._erase_coded(tx, person, at)
+
+    def recode(self, at: float) -> int:
+        """Put what earlier versions kept under the pseudonym itself under codes; how many rows. Once for a database: it reads
+        every answer and memory, and opens no transaction where it has been done."""
+        if _CODED in self.switches():
+            return 0
+        with self._db.tx() as tx:
+            old = tx.query("SELECT DISTINCT person FROM memory WHERE person LIKE 'p$_%' ESCAPE '$'")
+            for row in old:
+                sql = "UPDATE memory SET person = :code WHERE person = :person"
+                tx.execute(sql, code=self._codes.memory(row["person"]), person=row["person"])
+            self.switch(tx, _CODED, "1", at)
+            return len(old) + self._recode_answers(tx)
+
+    def _recode_answers(self, tx: Tx) -> int:
+        rows = tx.query(
+            "SELECT id, person, lesson, version, choice, correct, answered_at FROM nudge WHERE choice <> ''"
+        )
+        for row in rows:
+            answer = Answer(row["lesson"], int(row["version"]), row["choice"], int(row["correct"]) == 1)
+            self.keep_answer(tx, row["id"], row["person"], answer, float(row["answered_at"]))
+        tx.execute("UPDATE nudge SET choice = '', correct = -1, answered_at = 0 WHERE choice <> ''")
+        return len(rows)
+
+    def tidy(self, tx: Tx, before: float) -> int:
+        empty, marked = dump(Card("")), f'%"source":"{UNKEPT}"%'
+        tx.execute(
+            "UPDATE delivery SET card = :empty WHERE state = 'sent' AND created_at < :before AND card LIKE :marked",
+            empty=empty, before=before, marked=marked,
+        )  # fmt: skip
+        tx.execute(
+            "DELETE FROM attachment WHERE ticket = '' AND name = :name AND at < :before", name=FILE, before=before
+        )
+        sql = """UPDATE utterance SET text = '', card = :empty WHERE direction = 'out' AND at < :before AND card LIKE :marked"""
+        return tx.execute(sql, empty=empty, before=before, marked=marked)
 
     def prune(self, tx: Tx, at: float) -> int:
         gone = tx.execute("DELETE FROM nudge WHERE at < :before", before=at - _NUDGES)
         gone += tx.execute("DELETE FROM memory WHERE reviewed_at < :before", before=at - _NUDGES)
-        gone += tx.execute("DELETE FROM enrolment WHERE at < :before", before=at - _ENROLMENTS)
+        gone += tx.execute("DELETE FROM lesson_answer WHERE month < :before", before=month_of(at - _NUDGES))
+        # what waits for its day (a journey in half a year) is not old yet
+        sql = "DELETE FROM enrolment WHERE at < :before AND not_before < :before"
+        gone += tx.execute(sql, before=at - _ENROLMENTS)
         gone += tx.execute("DELETE FROM topic_asked WHERE at < :before", before=at - _TOPICS)
+        gone += tx.execute("DELETE FROM attendance WHERE at < :before", before=at - _ATTENDANCE)
         return gone + tx.execute("DELETE FROM nudge_hold WHERE until < :at", at=at)
 
 
@@ -259,7 +354,9 @@ def _memory(row: Row) -> Memory:
 
 
 def _enrolment(row: Row) -> Enrolment:
-    return Enrolment(row["id"], row["lesson"], row["topic"], row["reason"], float(row["not_before"]))
+    return Enrolment(
+        row["id"], row["lesson"], row["topic"], row["reason"], float(row["not_before"]), float(row["not_after"])
+    )
 
 
 def _first(rows: list[Row]) -> Row | None:

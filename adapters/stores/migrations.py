@@ -62,20 +62,45 @@ def migrate(db: Db, migrations: Sequence[Migration] | None = None) -> tuple[str,
     return tuple(applied)
 
 
+def rehearse(db: Db) -> tuple[tuple[str, float], ...]:
+    """(name, seconds) of each step that is missing, tried on this very database and taken back as a whole.
+
+    Writers wait meanwhile. Raises as `migrate` does, and whatever a step fails with.
+    """
+    tried: list[tuple[str, float]] = []
+    try:
+        with db.tx() as tx:
+            for migration in _missing(db, tx, packaged(db.dialect)):
+                started = time.monotonic()
+                _apply(tx, migration)
+                tried.append((migration.name, time.monotonic() - started))
+            raise _TakenBack
+    except _TakenBack:
+        return tuple(tried)
+
+
+class _TakenBack(Exception):
+    """Ends a rehearsal."""
+
+
 def _next(db: Db, ours: Sequence[Migration]) -> str | None:
     with db.tx() as tx:
-        _alone(db, tx)
-        tx.execute(
-            "CREATE TABLE IF NOT EXISTS migration ("
-            " number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at DOUBLE PRECISION NOT NULL)"
-        )
-        done = {int(row["number"]): str(row["name"]) for row in tx.query("SELECT number, name FROM migration")}
-        _refuse_newer(done, ours)
-        for migration in ours:
-            if migration.number not in done:
-                _apply(tx, migration)
-                return migration.name
+        for migration in _missing(db, tx, ours):
+            _apply(tx, migration)
+            return migration.name
     return None
+
+
+def _missing(db: Db, tx: Tx, ours: Sequence[Migration]) -> list[Migration]:
+    """What is not applied, while nobody else applies anything."""
+    _alone(db, tx)
+    tx.execute(
+        "CREATE TABLE IF NOT EXISTS migration ("
+        " number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at DOUBLE PRECISION NOT NULL)"
+    )
+    done = {int(row["number"]): str(row["name"]) for row in tx.query("SELECT number, name FROM migration")}
+    _refuse_newer(done, ours)
+    return [migration for migration in ours if migration.number not in done]
 
 
 def _alone(db: Db, tx: Tx) -> None:

@@ -23,7 +23,7 @@ def open_db(url: str, data_dir: Path) -> Db:
     Raises `ConfigError` for any other URL, `NewerDatabase` if a newer version wrote it, `StoreUnavailable` if it cannot
     be reached.
     """
-    db = _connect(url, data_dir)
+    db = connect(url, data_dir)
     try:
         migrate(db)
     except BaseException:
@@ -32,7 +32,8 @@ def open_db(url: str, data_dir: Path) -> Db:
     return db
 
 
-def _connect(url: str, data_dir: Path) -> Db:
+def connect(url: str, data_dir: Path) -> Db:
+    """The database at `url` as it stands, migrated or not. Raises as `open_db` does."""
     if is_postgres(url):
         from adapters.stores.postgres import PostgresDb  # noqa: PLC0415  each driver only where it is used
 

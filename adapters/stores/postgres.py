@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
 
@@ -72,6 +73,20 @@ class PostgresDb:
                 return _query(inside, sql, values)
         with _clear_errors(), self._pool.connection() as connection:
             return _query(connection, sql, values)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str], Iterator[Row]]]:
+        with _clear_errors(), self._pool.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(f"SET LOCAL {limit} = 0")
+
+            def read(sql: str) -> Iterator[Row]:
+                with connection.cursor(name=f"snapshot_{uuid.uuid4().hex}") as cursor:
+                    cursor.itersize = 500
+                    yield from cursor.execute(sql)
+
+            yield read
 
     def close(self) -> None:
         self._pool.close()

@@ -80,6 +80,17 @@ class SqlSlackStore:
         row = _first(self._db.query("SELECT ref FROM delivery WHERE key = :key AND state = 'sent'", key=key))
         return str(row["ref"]) if row else ""
 
+    def place_of_sent(self, ref: str) -> str:
+        """The stored place of the delivery that became a message (`conversation/id`), "" if none did."""
+        sql = "SELECT place FROM delivery WHERE ref = :ref AND channel = 'slack' AND state = 'sent'"
+        row = _first(self._db.query(sql, ref=ref))
+        return str(row["place"]) if row else ""
+
+    def heard_at(self) -> float:
+        """When the newest event of the platform was stored, 0 if there is none."""
+        row = _first(self._db.query("SELECT MAX(at) AS at FROM event WHERE key >= 'slack:' AND key < 'slack;'"))
+        return float(row["at"]) if row and row["at"] is not None else 0.0
+
     # pace
 
     def lanes(self, tx: Tx, names: Sequence[str], at: float) -> dict[str, Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -77,6 +77,18 @@ class SqliteDb:
 
     def query(self, sql: str, **params: object) -> list[Row]:
         return self._query(self._database(), sql, params)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str], Iterator[Row]]]:
+        with self._clear_errors():
+            connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            try:
+                connection.row_factory = sqlite3.Row
+                connection.execute("BEGIN")
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # the moment begins with the first read
+                yield lambda sql: (dict(row) for row in connection.execute(sql))
+            finally:
+                connection.close()
 
     def close(self) -> None:
         with self._lock:

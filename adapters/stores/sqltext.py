@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 
+from bot.ports import Tx
+
 # What must be left alone comes first: strings, quoted names, comments, dollar quotes and `::` casts.
 _TOKEN = re.compile(
     r"""
@@ -53,6 +55,17 @@ def statements(script: str) -> Iterator[str]:
 def _unless_empty(piece: str) -> Iterator[str]:
     if _COMMENT.sub("", piece).strip():
         yield piece.strip()
+
+
+def next_number(tx: Tx, counter: str) -> int:
+    """The next number of a counter; whoever else wants one waits until this transaction has ended."""
+    return int(tx.query("UPDATE counter SET n = n + 1 WHERE name = :counter RETURNING n", counter=counter)[0]["n"])
+
+
+def insert(table: str, columns: str) -> str:
+    """`INSERT INTO table (a, b) VALUES (:a, :b)` for columns written `a, b`. Both are names of our own."""
+    values = ", ".join(f":{name.strip()}" for name in columns.split(","))
+    return f"INSERT INTO {table} ({columns}) VALUES ({values})"  # noqa: S608
 
 
 def plain(params: Mapping[str, object]) -> dict[str, object]:

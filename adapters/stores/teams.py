@@ -72,7 +72,8 @@ class SqlTeamsStore:
     def add_card(self, tx: Tx, row: Mapping[str, object]) -> None:
         tx.execute(
             """INSERT INTO teams_card (conversation, activity, key, part, sent_at)
-               VALUES (:conversation, :activity, :key, :part, :at) ON CONFLICT (conversation, activity) DO NOTHING""",
+               VALUES (:conversation, :activity, :key, :part, :at)
+               ON CONFLICT (conversation, activity) DO UPDATE SET key = excluded.key, part = excluded.part""",
             **row,
         )
 
@@ -87,6 +88,17 @@ class SqlTeamsStore:
             if rows := self._db.query("SELECT card, person FROM delivery WHERE ref = :ref", ref=ref):
                 return rows[0]
         return None
+
+    def ref_of(self, key: str) -> str:
+        """The message that a delivery became, as `card` takes it."""
+        row = _first(self._db.query("SELECT ref FROM delivery WHERE key = :key", key=key))
+        return str(row["ref"] or "") if row else ""
+
+    def replaced_by(self, conversation: str, activity: str) -> str:
+        """The key of the delivery that took the place of a message, "" if none did."""
+        sql = "SELECT key FROM teams_card WHERE conversation = :conversation AND activity = :activity AND part = -1"
+        row = _first(self._db.query(sql, conversation=conversation, activity=activity))
+        return str(row["key"]) if row else ""
 
     # pace
 

@@ -1,12 +1,10 @@
-"""SQL of the web chat's posts, console links and console sessions: one text for SQLite and PostgreSQL."""
+"""SQL of the web chat's posts: one text for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import uuid
 
 from bot.ports import Db, Row, Tx
-
-LINK_KEPT = 86_400.0  # seconds a used or old link is remembered, so that its page can say what became of it
 
 
 class SqlWebStore:
@@ -52,47 +50,6 @@ class SqlWebStore:
         """Delete a conversation and everything in it."""
         tx.execute("DELETE FROM web_post WHERE conversation = :id", id=conversation)
         tx.execute("DELETE FROM web_conversation WHERE id = :id", id=conversation)
-
-    # signing in to the console
-
-    def add_link(self, tx: Tx, digest: str, person: str, at: float, until: float) -> None:
-        tx.execute("DELETE FROM console_link WHERE expires_at < :before", before=at - LINK_KEPT)
-        tx.execute(
-            """INSERT INTO console_link (digest, person, created_at, expires_at, used_at)
-               VALUES (:digest, :person, :at, :until, 0)""",
-            digest=digest, person=person, at=at, until=until,
-        )  # fmt: skip
-
-    def link(self, digest: str) -> Row | None:
-        sql = "SELECT person, expires_at, used_at FROM console_link WHERE digest = :digest"
-        return _first(self._db.query(sql, digest=digest))
-
-    def use_link(self, tx: Tx, digest: str, at: float) -> str:
-        """Use a link up; whose it is, "" if it is unknown, old or used. Of two at once, one gets it."""
-        sql = """UPDATE console_link SET used_at = :at
-                 WHERE digest = :digest AND used_at = 0 AND expires_at > :at RETURNING person"""
-        row = _first(tx.query(sql, digest=digest, at=at))
-        return str(row["person"]) if row else ""
-
-    def add_session(self, tx: Tx, digest: str, person: str, at: float, until: float) -> None:
-        tx.execute("DELETE FROM console_session WHERE expires_at < :at", at=at)
-        tx.execute(
-            """INSERT INTO console_session (digest, person, created_at, expires_at)
-               VALUES (:digest, :person, :at, :until)""",
-            digest=digest, person=person, at=at, until=until,
-        )  # fmt: skip
-
-    def session(self, digest: str, at: float) -> Row | None:
-        sql = "SELECT person, expires_at FROM console_session WHERE digest = :digest AND expires_at > :at"
-        return _first(self._db.query(sql, digest=digest, at=at))
-
-    def end_session(self, tx: Tx, digest: str) -> None:
-        tx.execute("DELETE FROM console_session WHERE digest = :digest", digest=digest)
-
-    def end_sessions_of(self, tx: Tx, person: str) -> None:
-        """Sign somebody out everywhere and take their unused links back."""
-        tx.execute("DELETE FROM console_session WHERE person = :person", person=person)
-        tx.execute("DELETE FROM console_link WHERE person = :person", person=person)
 
     # inside
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,26 +14,50 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan, Scope
 
+from adapters.web.access_pages import AccessPages
+from adapters.web.api.routes import Api
+from adapters.web.authoring import KnowledgePages
+from adapters.web.campaigns import CampaignPages
 from adapters.web.chat import Chat
+from adapters.web.codes_pages import CodePages
 from adapters.web.console import Frame
 from adapters.web.console_pages import OtherPages
 from adapters.web.console_queue import QueuePages
+from adapters.web.figures import FigurePages
+from adapters.web.mail_pages import MailPages
+from adapters.web.measurement import MeasurementPages
+from adapters.web.oncall_pages import OnCallPages
 from adapters.web.ops import Ops
 from adapters.web.pages import Pages
+from adapters.web.partner_pages import PartnerPages
 from adapters.web.people import Chosen
+from adapters.web.people_pages import PeoplePages
+from adapters.web.procedure_pages import ProcedurePages
+from adapters.web.run_pages import RunPages
 from adapters.web.security import UPLOAD_BYTES, Guard
 from adapters.web.services import WebServices
 from adapters.web.signin import HOME, SignIn
+from adapters.web.token_pages import TokenPages
+from adapters.web.tracker_pages import TrackerPages
+from adapters.web.unanswered import UnansweredPages
 from bot.errors import StoreUnavailable, TooLarge
 
 
 def create_web(services: WebServices, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """The application. `lifespan` is the composition root's: what starts and stops with the server."""
-    pages = Pages(services)
+    pages, settings = Pages(services), services.settings
     sign_in = SignIn(services, pages)
     frame = Frame(services, pages, sign_in)
     routes: list[BaseRoute] = [*Ops(services).routes(), *sign_in.routes()]
-    routes += [*QueuePages(frame).routes(), *OtherPages(frame).routes()]
+    routes += _there(services, frame)
+    if services.sources and services.settings.scim_token:
+        from adapters.web.scim import Scim  # noqa: PLC0415 (its library only where it is on)
+
+        scim = Scim(services.sources, services.clock, services.run, lambda: settings.scim_tokens, settings.url)
+        routes += scim.routes()
+    if services.api:
+        routes += [*TokenPages(frame, services.api.tokens).routes(), *Api(services, services.api, pages).routes()]
+    routes += [*QueuePages(frame).routes(), *OtherPages(frame).routes(), *AccessPages(frame).routes()]
     if services.settings.local_chat:
         chosen = Chosen(services, pages)
         routes += [*chosen.routes(), *Chat(services, pages, chosen).routes()]
@@ -44,6 +69,23 @@ def create_web(services: WebServices, lifespan: Lifespan[Starlette] | None = Non
     )
     return Starlette(routes=routes, middleware=[guard], exception_handlers=_Problems(services, pages).handlers(),
                      lifespan=lifespan)  # fmt: skip
+
+
+def _there(services: WebServices, frame: Frame) -> Iterator[BaseRoute]:
+    """Routes of the pages whose part is there; those for writing knowledge stand before the page that only shows it."""
+    parts: tuple[tuple[Callable[[Frame, Any], Any], object], ...] = (
+        (MailPages, services.mail_desk), (KnowledgePages, services.authors), (TrackerPages, services.tracking),
+        (MeasurementPages, services.measures), (FigurePages, services.figures), (CampaignPages, services.campaigns),
+        (UnansweredPages, services.unanswered), (CodePages, services.codes), (ProcedurePages, services.procedures),
+        (RunPages, services.procedures), (PartnerPages, services.partners),
+    )  # fmt: skip
+    for pages, part in parts:
+        if part is not None:
+            yield from pages(frame, part).routes()
+    if services.duty and services.paging:
+        yield from OnCallPages(frame, services.duty, services.paging).routes()
+    if services.targets and services.about:
+        yield from PeoplePages(frame, services.targets, services.about).routes()
 
 
 class _Static(StaticFiles):

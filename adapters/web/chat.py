@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 from starlette.datastructures import FormData, UploadFile
@@ -31,7 +32,7 @@ from adapters.web.render import Post, render_card, unpressed
 from adapters.web.security import FORM_BYTES, UPLOAD_BYTES
 from adapters.web.services import WebServices
 from bot.cards import Card, load
-from bot.errors import StoreUnavailable
+from bot.errors import NotFound, StoreUnavailable
 from bot.model import Action, File, Message, Person, Reply
 from bot.turn import place_key
 
@@ -90,7 +91,24 @@ class Chat:
             Route("/chat/send", self.send, methods=["POST"]),
             Route("/chat/act", self.act, methods=["POST"]),
             Route("/chat/updates", self.updates),
+            Route("/chat/file/{file}", self.file),
         ]
+
+    async def file(self, request: Request) -> Response:
+        """A file that was handed to whoever asks for it: as a download, never shown."""
+        person, handed = self._chosen.person(request), self._services.handed
+        if person is None or handed is None:
+            return RedirectResponse("/", 303)
+
+        def fetch() -> tuple[str, bytes]:
+            return handed(str(request.path_params["file"]), self._services.identities.known_key(person) or "-")
+
+        try:
+            name, data = await self._services.run(fetch)
+        except NotFound:
+            return self._pages.problem(404, "web.problem.missing", person, back="/chat")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "no-store"}
+        return Response(data, media_type="application/octet-stream", headers=headers)
 
     async def show(self, request: Request) -> Response:
         """The conversation."""
@@ -221,7 +239,7 @@ class Chat:
 
     async def _refused(self, request: Request, person: Person, key: str, draft: str, *, status: int = 413) -> Response:
         """Say what is wrong with what was sent, and keep the text."""
-        phone = self._services.org().values(person.entity).get("helpdesk_phone", "")
+        phone = self._services.org().values(person.entity, person.language).get("helpdesk_phone", "")
         problem = self._services.words().say(person.language, key, mb=UPLOAD_BYTES >> 20, n=MAX_TEXT, phone=phone)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"problem": problem}, status)
@@ -265,7 +283,7 @@ class Chat:
 
     def _html(self, person: Person, card: Card, post: str, event: str, chosen: str) -> Markup:
         words = self._services.words()
-        values = self._services.org().values(person.entity)
+        values = self._services.org().values(person.entity, card.lang)
         shown = Post(card, post, event, chosen, trusted=trusted_links(values))
         return render_card(self._pages.env, lambda key, **params: words.say(card.lang, key, **params), shown)
 

@@ -7,9 +7,10 @@ form has an event id, so pressing twice does it once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -19,8 +20,8 @@ from adapters.web.security import Signer, secure
 from adapters.web.services import WebServices
 from adapters.web.signin import HOME, SignIn, Visit
 from bot.errors import Conflict, NotFound, Refused
-from bot.model import Person
-from bot.organisation import Organisation
+from bot.model import File, Person
+from bot.permissions import PERMISSIONS, Permission, allowed
 from bot.turn import Work
 
 FLASH = "secdesk_flash"
@@ -29,11 +30,23 @@ _NAVIGATION = (  # (path, icon, key of the words), in reading order
     ("/queue", "queue", "console.nav.queue"),
     ("/mail", "mail", "console.nav.mail"),
     ("/pages", "bell", "console.nav.pages"),
+    ("/trackers", "out", "console.nav.trackers"),
+    ("/oncall", "phone", "console.nav.oncall"),
+    ("/codes", "lock", "console.nav.codes"),
+    ("/procedures", "check", "console.nav.procedures"),
+    ("/partners", "shield", "console.nav.partners"),
     ("/knowledge", "book", "console.nav.knowledge"),
+    ("/unanswered", "search", "console.nav.unanswered"),
+    ("/people", "person", "console.nav.people"),
     ("/nudges", "leaf", "console.nav.nudges"),
+    ("/metrics", "chart", "console.nav.metrics"),
+    ("/measurement", "chart", "console.nav.measurement"),
+    ("/access", "person", "console.nav.access"),
     ("/audit", "list", "console.nav.audit"),
+    ("/tokens", "lock", "console.nav.tokens"),
     ("/health", "pulse", "console.nav.health"),
 )
+_NEEDS: Mapping[str, Permission] = {"/people": "people", "/codes": "work", "/tokens": "manage"}  # others: see
 
 
 @dataclass(frozen=True)
@@ -42,10 +55,15 @@ class Look:
 
     request: Request
     visit: Visit
+    files: tuple[File, ...] = ()
 
     @property
     def person(self) -> Person:
         return self.visit.person
+
+    def may(self, permission: Permission) -> bool:
+        """Whether this person has a permission: what they have not is not offered either."""
+        return allowed(self.visit.roles, permission)
 
     def asked(self, name: str, among: tuple[str, ...]) -> str:
         """A query parameter that may hold one of a few values; the first one else."""
@@ -63,13 +81,24 @@ class Done:
     bad: bool = False
 
 
+Needs = Permission | Mapping[str, Permission]  # a mapping goes by the `{verb}` of the path; other verbs are not there
 View = Callable[[Look], Response]
-Change = Callable[[Look, Mapping[str, str]], Done]
+Change = Callable[[Look, Mapping[str, str]], Done | Response]  # a response: the form again, with what was typed
 
 
-def may(person: Person, org: Organisation, needs: str) -> bool:
-    """Whether a person may do what a route `needs` (`read` or `work`). The one place where permissions are decided."""
-    return needs in {"read", "work"} and person.known and bool(person.roles & org.desk_roles())
+class Guarded(Route):
+    """A route that says which permission it needs; `needed` tells for one request, "" where there is no such verb."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], needs: Needs, *, method: str, name: str) -> None:
+        super().__init__(path, endpoint, methods=[method], name=name)
+        self.needs = needs
+        for permission in [needs] if isinstance(needs, str) else needs.values():
+            PERMISSIONS[permission]  # a route with an unknown one does not come into being
+
+
+def needed(needs: Needs, params: Mapping[str, Any]) -> str:
+    """The permission that a request needs, "" if its verb is unknown."""
+    return needs if isinstance(needs, str) else needs.get(str(params.get("verb", "")), "")
 
 
 class Frame:
@@ -79,33 +108,39 @@ class Frame:
         self.services, self._pages, self._sign_in = services, pages, sign_in
         self._signer = Signer(services.vault, "flash")
 
-    def view(self, path: str, show: View, needs: str = "read") -> Route:
+    def view(self, path: str, show: View, needs: Permission) -> Guarded:
         """A page that is looked at."""
 
         async def endpoint(request: Request) -> Response:
             return await self.services.run(lambda: self._guarded(request, needs, show))
 
-        return Route(HOME + path, endpoint, name=f"console{path}")
+        return Guarded(HOME + path, endpoint, needs, method="GET", name=f"console{path}")
 
-    def change(self, path: str, change: Change, needs: str = "work") -> Route:
-        """A form that changes something."""
+    def change(self, path: str, change: Change, needs: Needs, most: int = 20, files: int = 0) -> Guarded:
+        """A form of at most so many fields (and files) that changes something."""
 
         async def endpoint(request: Request) -> Response:
-            async with request.form(max_files=0, max_fields=20) as form:
+            async with request.form(max_files=files, max_fields=most) as form:
                 fields = {name: value for name, value in form.items() if isinstance(value, str)}
+                uploads = [item for _, item in form.multi_items() if isinstance(item, UploadFile) and item.filename]
+                sent = tuple(
+                    [File(item.filename or "", await item.read(), item.content_type or "") for item in uploads]
+                )
             return await self.services.run(
-                lambda: self._guarded(request, needs, lambda look: self._changed(look, fields, change))
+                lambda: self._guarded(
+                    request, needs, lambda look: self._changed(replace(look, files=sent), fields, change)
+                )
             )
 
-        return Route(HOME + path, endpoint, methods=["POST"], name=f"console{path}:post")
+        return Guarded(HOME + path, endpoint, needs, method="POST", name=f"console{path}:post")
 
     def page(self, look: Look, template: str, *, status: int = 200, **context: Any) -> Response:
         """A page in the console's frame, with the flash message that was waiting for it."""
         flash = self._signer.open(look.request.cookies.get(FLASH, ""))
         response = self._pages.page(
             f"console/{template}", look.person, status=status, flash=flash, csrf=look.visit.csrf, here=template,
-            navigation=_NAVIGATION, home=HOME, open_pages=self.services.console.open_pages(),
-            names=Names(self.services), **context,
+            navigation=self._navigation(look), home=HOME, open_pages=self.services.console.open_pages(),
+            names=Names(self.services), may=look.may, **context,
         )  # fmt: skip
         if flash is not None:
             response.delete_cookie(FLASH, path=HOME)
@@ -114,8 +149,9 @@ class Frame:
     def fragment(self, look: Look, template: str, **context: Any) -> str:
         """A part of a page."""
         return self._pages.html(
-            f"console/{template}", look.person, csrf=look.visit.csrf, names=Names(self.services), home=HOME, **context
-        )
+            f"console/{template}", look.person, csrf=look.visit.csrf, names=Names(self.services), home=HOME, may=look.may,
+            **context,
+        )  # fmt: skip
 
     @property
     def env(self) -> Any:
@@ -138,25 +174,43 @@ class Frame:
 
     # inside
 
-    def _guarded(self, request: Request, needs: str, show: View) -> Response:
+    def _navigation(self, look: Look) -> list[tuple[str, str, str]]:
+        """Pages that are there, for this person."""
+        there = {"/procedures": self.services.procedures,
+                 "/unanswered": self.services.unanswered, "/people": self.services.about,
+                 "/oncall": self.services.duty, "/codes": self.services.codes,
+                 "/partners": self.services.partners, "/trackers": self.services.tracking, "/metrics": self.services.figures,
+                 "/tokens": self.services.api}  # fmt: skip
+        missing = [path for path, part in there.items() if part is None]
+        missing += [path for path, permission in _NEEDS.items() if not look.may(permission)]
+        return [item for item in _NAVIGATION if item[0] not in missing]
+
+    def _guarded(self, request: Request, needs: Needs, show: View) -> Response:
         try:
             visit = self._sign_in.visit(request)
         except Refused:
             return self._pages.problem(403, "console.problem.role", back=HOME)
         if visit is None:
             return self._sign_in.ask(request)
-        if not may(visit.person, self.services.org(), needs):
-            return self._pages.problem(403, "console.problem.role", visit.person, back=HOME)
+        permission = needed(needs, request.path_params)
+        if not permission:
+            return self._pages.problem(404, "console.problem.missing", visit.person, back=HOME)
+        if not allowed(visit.roles, permission):
+            return self._pages.problem(403, "console.problem.permission", visit.person, back=HOME)
         try:
             return show(Look(request, visit))
         except NotFound:
             return self._pages.problem(404, "console.problem.missing", visit.person, back=HOME)
 
     def _changed(self, look: Look, fields: Mapping[str, str], change: Change) -> Response:
+        if slow := self._sign_in.slow(look.request, look.visit):
+            return slow
         if not self._sign_in.trusted_form(look.visit, fields.get("csrf", "")):
             return self._pages.problem(403, "console.problem.form", look.person, back=HOME)
         try:
             done = change(look, fields)
+            if isinstance(done, Response):
+                return done
             flash = {"text": self.say(look, done.key, **done.params), "bad": done.bad}
             target = done.target
         except (Conflict, Refused) as refused:

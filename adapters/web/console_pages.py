@@ -1,4 +1,4 @@
-"""The console's other pages: reported mail, pages to people on call, knowledge, nudges, audit, health."""
+"""The console's other pages: pages to people on call, knowledge, nudges, audit, health."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.errors import NotFound
 from bot.turn import Work
 
 SHOWN = 200
-MAIL_STATES = ("all", "checking", "decided")
+CHECKED = 5_000  # rows of the audit chain that are verified whenever the page is opened
 
 
 class OtherPages:
@@ -27,20 +27,13 @@ class OtherPages:
     def routes(self) -> list[Route]:
         frame = self._frame
         return [
-            frame.view("/mail", self.mail),
-            frame.view("/pages", self.pages),
-            frame.change("/pages/acknowledge", self.acknowledge),
-            frame.view("/knowledge", self.knowledge),
-            frame.view("/nudges", self.nudges),
-            frame.view("/audit", self.audit),
-            frame.view("/health", self.health),
+            frame.view("/pages", self.pages, "see"),
+            frame.change("/pages/acknowledge", self.acknowledge, "work"),
+            frame.view("/knowledge", self.knowledge, "see"),
+            frame.view("/nudges", self.nudges, "see"),
+            frame.view("/audit", self.audit, "see"),
+            frame.view("/health", self.health, "see"),
         ]
-
-    def mail(self, look: Look) -> Response:
-        """Reported mail, newest first. Subjects and bodies stay in the ticket."""
-        state = look.asked("state", MAIL_STATES)
-        mails = self._services.console.mails("" if state == "all" else state, SHOWN)
-        return self._frame.page(look, "mail.html", mails=mails, state=state, states=MAIL_STATES)
 
     def pages(self, look: Look) -> Response:
         """Calls to the people on duty; those nobody has answered stand first."""
@@ -55,6 +48,8 @@ class OtherPages:
             raise NotFound(key)
 
         def run(work: Work) -> bool:
+            if self._services.paging:
+                return self._services.paging.acknowledge(work, key, look.person)
             first = self._services.console.acknowledge_page(work.tx, key, work.at)
             if first:
                 self._services.tickets.log(work, row["ticket"], look.person.key, "acknowledged", "")
@@ -72,14 +67,17 @@ class OtherPages:
     def nudges(self, look: Look) -> Response:
         """Who would get what, when and why."""
         rows = self._services.nudge_plan()
-        return self._frame.page(look, "nudges.html", rows=rows[:SHOWN], total=len(rows))
+        return self._frame.page(look, "nudges.html", rows=rows[:SHOWN], total=len(rows),
+                                campaigns=self._services.campaigns is not None)  # fmt: skip
 
     def audit(self, look: Look) -> Response:
-        """The whole chain verified now, and its last rows."""
+        """The last rows of the chain; it is verified now if it is short, or if somebody asks for that."""
         rows = self._services.console.audit_tail(100)
         for row in rows:
             row["detail"] = ", ".join(f"{name}: {value}" for name, value in json.loads(row["detail"] or "{}").items())
-        return self._frame.page(look, "audit.html", report=self._services.verify_audit(), rows=rows)
+        asked = look.request.query_params.get("check") == "1"
+        report = self._services.verify_audit() if asked or not rows or rows[0]["seq"] <= CHECKED else None
+        return self._frame.page(look, "audit.html", report=report, rows=rows)
 
     def health(self, look: Look) -> Response:
         """What works, what waits, what failed."""

@@ -13,11 +13,14 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from adapters.web.account_pages import AccountPages
 from adapters.web.console import Done, Frame, Look
+from adapters.web.console_triage import TriagePages
 from adapters.web.render import Post, render_card
+from adapters.web.run_pages import RunPages
 from adapters.web.signin import HOME
 from bot.cards import load
-from bot.errors import NotFound, Refused, StoreUnavailable
+from bot.errors import NotFound, Refused
 from bot.helpdesk.tickets import Ticket, TicketEvent
 from bot.model import SEVERITIES, Verdict
 from bot.reporting.reports import verdict_from
@@ -26,6 +29,7 @@ from bot.turn import Work, place_from
 SHOWN = 200
 MAX_TEXT = 4_000
 STATES = ("unresolved", "open", "claimed", "resolved")
+PLAIN: Mapping[str, Any] = {"triage": False, "select": False, "tags": {}, "query": ""}  # a queue without sorting
 _FROM_PERSON = {"opened", "again", "said", "reported_again", "disputed"}
 _ICONS = {
     "reply": "reply", "note": "lock", "paged": "bell", "severity": "warn", "resolved": "check", "claimed": "person",
@@ -68,17 +72,21 @@ class QueuePages:
 
     def __init__(self, frame: Frame) -> None:
         self._frame, self._services = frame, frame.services
-        self._seen: set[tuple[str, str]] = set()  # (session, ticket) whose opening is in the audit log
+        self._triage = TriagePages(frame, frame.services.triage) if frame.services.triage else None
+        self._accounts = AccountPages(frame)
+        self._runs = RunPages(frame, frame.services.procedures) if frame.services.procedures else None
 
     def routes(self) -> list[Route]:
         frame = self._frame
         return [
-            frame.view("", lambda _look: RedirectResponse(f"{HOME}/queue", 303)),
-            frame.view("/queue", self.queue),
-            frame.view("/queue/rows", self.rows),
-            frame.view("/find", self.find),
-            frame.view("/tickets/{number}", self.ticket),
-            frame.change("/tickets/{number}/{verb}", self.act),
+            *(self._triage.routes() if self._triage else ()),
+            frame.view("", lambda _look: RedirectResponse(f"{HOME}/queue", 303), "see"),
+            frame.view("/queue", self.queue, "see"),
+            frame.view("/queue/rows", self.rows, "see"),
+            frame.view("/find", self.find, "see"),
+            frame.view("/tickets/{number}", self.ticket, "see"),
+            *self._accounts.routes(),
+            frame.change("/tickets/{number}/{verb}", self.act, "work"),
         ]
 
     def queue(self, look: Look) -> Response:
@@ -107,7 +115,8 @@ class QueuePages:
     def ticket(self, look: Look) -> Response:
         """One ticket: its timeline, or what the person sees."""
         ticket = self._ticket(look)
-        self._log_opening(look, ticket.number)
+        row = (look.person.key, "ticket.read", ticket.number)
+        self._services.openings.note(self._services.work, look.visit.session, row)
         view = look.asked("view", ("desk", "person"))
         requester = self._services.identities.who(ticket.requester)
         lines = [self._line(look, event) for event in self._services.tickets.timeline(ticket.number)]
@@ -115,6 +124,9 @@ class QueuePages:
             look, "ticket.html", ticket=ticket, view=view, requester=requester, lines=lines, severities=SEVERITIES,
             told=self._told(look, ticket) if view == "person" else (), mail=self._mail(ticket),
             channel=place_from(ticket.place).channel if ticket.place else "", event=secrets.token_hex(12),
+            **(self._triage.of(ticket) if self._triage else {"triage": False}), **self._accounts.of(ticket),
+            checks_callers=self._services.codes is not None,
+            **(self._runs.of(look, ticket) if self._runs else {"ticket_runs": (), "fitting": (), "startable": ()}),
         )  # fmt: skip
 
     def act(self, look: Look, fields: Mapping[str, str]) -> Done:
@@ -141,9 +153,13 @@ class QueuePages:
     def _filtered(self, look: Look) -> dict[str, Any]:
         state = look.asked("state", STATES)
         mine = look.request.query_params.get("mine") == "1"
+        shown = {"state": state, "mine": mine, "states": STATES}
+        if self._triage:
+            found = self._triage.shown(look, state, mine=mine, limit=SHOWN)
+            return {**found, **shown, "full": len(found["tickets"]) == SHOWN}
         assignee = look.person.key if mine else ""
         tickets = self._services.tickets.queue(state, assignee, SHOWN)
-        return {"tickets": tickets, "state": state, "mine": mine, "states": STATES, "full": len(tickets) == SHOWN}
+        return {**shown, **PLAIN, "tickets": tickets, "full": len(tickets) == SHOWN}
 
     def _ticket(self, look: Look) -> Ticket:
         return self._services.tickets.get(look.request.path_params["number"])
@@ -196,19 +212,6 @@ class QueuePages:
         if row is None:
             return None
         return Mail(row, verdict_from(row["verdict"]) if row["verdict"] else None, json.loads(row["facts"] or "{}"))
-
-    def _log_opening(self, look: Look, number: str) -> None:
-        """Who opened which person's ticket goes into the audit log, once a session."""
-        seen = (look.visit.session, number)
-        if seen in self._seen:
-            return
-        try:
-            self._services.work(lambda work: work.audit(look.person.key, "ticket.read", number))
-        except StoreUnavailable:
-            return  # reading goes on while nothing can be written
-        if len(self._seen) > 50_000:
-            self._seen.clear()
-        self._seen.add(seen)
 
 
 def _mark(html: str) -> str:

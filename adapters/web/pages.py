@@ -40,7 +40,7 @@ class Pages:
             return words.say(language, key, **params)
 
         zone = zone_of(viewer.timezone if viewer else org.file.timezone)
-        values = org.values(viewer.entity if viewer else "")
+        values = org.values(viewer.entity if viewer else "", language)
         return {
             "t": say,
             "known": lambda key, other: _known(say, key, other),

@@ -7,20 +7,43 @@ the sized executor of the process.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from adapters.stores.sessions import SqlSessionStore
+from adapters.web.api.parts import ApiParts
+from adapters.web.authoring_services import Authors
+from adapters.web.campaign_services import Campaigns
 from adapters.web.metrics import Metrics
+from adapters.web.openings import Openings
+from adapters.web.partner_services import PartnerServices
+from adapters.web.procedure_services import Procedures
+from bot.answering.unanswered import Unanswered
 from bot.audit import AuditReport
+from bot.directory_sources import Sources
 from bot.errors import Fault
+from bot.figures.service import ServiceFigures
 from bot.health import Health
+from bot.helpdesk.codes import CallerCodes
+from bot.helpdesk.containment import Containment
+from bot.helpdesk.duty import Duty
+from bot.helpdesk.paging import Paging
 from bot.helpdesk.tickets import Tickets
+from bot.helpdesk.trackers import Tracking
+from bot.helpdesk.triage import Triage
+from bot.learning.about import AboutMe
+from bot.learning.measurement import Measures
+from bot.learning.targets import Targets
 from bot.model import Message, Person, Reply
 from bot.organisation import Organisation, Words
 from bot.people import Identities
 from bot.ports import Clock, Directory, Row, Tx, Vault
+from bot.reporting.mail_desk import MailDesk
 from bot.settings import Settings
 from bot.turn import CoreStore, Work
+
+if TYPE_CHECKING:
+    from adapters.web.oidc import Provider
 
 T = TypeVar("T")
 
@@ -38,25 +61,13 @@ class Runner(Protocol):
 
 
 class WebStore(Protocol):
-    """SQL of the web chat's posts, console links and console sessions. Digests are keyed; persons are pseudonyms."""
+    """SQL of the web chat's posts."""
 
     def posts(self, conversation: str, limit: int) -> list[Row]: ...
 
     def stamp(self, conversation: str) -> int: ...
 
     def choose(self, conversation: str, post: str, label: str) -> bool: ...
-
-    def add_link(self, tx: Tx, digest: str, person: str, at: float, until: float) -> None: ...
-
-    def link(self, digest: str) -> Row | None: ...
-
-    def use_link(self, tx: Tx, digest: str, at: float) -> str: ...
-
-    def add_session(self, tx: Tx, digest: str, person: str, at: float, until: float) -> None: ...
-
-    def session(self, digest: str, at: float) -> Row | None: ...
-
-    def end_session(self, tx: Tx, digest: str) -> None: ...
 
 
 class ConsoleStore(Protocol):
@@ -78,7 +89,7 @@ class ConsoleStore(Protocol):
 
     def told(self, number: str) -> list[Row]: ...
 
-    def audit_tail(self, limit: int) -> list[Row]: ...
+    def audit_tail(self, limit: int, before: int = 0) -> list[Row]: ...
 
     def deliveries(self) -> dict[str, int]: ...
 
@@ -145,6 +156,7 @@ class WebServices:
     directory: Directory
     core: CoreStore
     web: WebStore
+    sessions: SqlSessionStore
     console: ConsoleStore
     tickets: Tickets
     words: Callable[[], Words]
@@ -159,11 +171,39 @@ class WebServices:
     verify_audit: Callable[[], AuditReport]
     redact: Callable[[str], str] = lambda text: text  # pasted secrets out of what analysts type
     metrics: Metrics = field(default_factory=Metrics)
+    openings: Openings = field(default_factory=Openings)
     metrics_token: str = ""
+    mail_desk: MailDesk | None = None  # without: no page for reported mail
+    authors: Authors | None = None  # without: knowledge is only looked at
+    unanswered: Unanswered | None = None
+    sources: Sources | None = None  # without: nobody pushes people
+    targets: Targets | None = None  # without (or without `about`): no page of people
+    about: AboutMe | None = None
+    triage: Triage | None = None  # without: the queue as it is
+    measures: Measures | None = None  # without: no page of what has changed
+    figures: ServiceFigures | None = None  # without: no page of how the desk does
+    handed: Callable[[str, str], tuple[str, bytes]] | None = None  # (name, bytes) of a file for a pseudonym; `NotFound`
+    tracking: Tracking | None = None  # without: no page for another ticket system
+    duty: Duty | None = None  # without: no page for being on call
+    paging: Paging | None = None
+    campaigns: Campaigns | None = None  # without: no page of campaigns
+    containment: Containment | None = None  # without: nothing about accounts at a ticket
+    api: ApiParts | None = None  # without: no HTTP API, and no page of its tokens
+    provider: Provider | None = None  # without: links are the only way into the console
+    partners: PartnerServices | None = None  # without: no pages of partners
+    codes: CallerCodes | None = None  # without: no page for who is on the phone
+    procedures: Procedures | None = None  # without: no pages of procedures
 
     def desk_person(self, key: str) -> Person | None:
-        """The person behind a pseudonym if they hold a desk role now, else None. Asked again on every request."""
+        """The person behind a pseudonym if they may be in the console now, else None. Asked again on every request."""
         person = self.identities.who(key)
-        if person is None or not person.known or not person.roles & self.org().desk_roles():
+        if person is None or not person.known or not self.org().console_roles(person.roles):
             return None
         return person
+
+    def dressed(self, person: Person) -> Person:
+        """Somebody who may be in the console, as the core has to see them: somebody at the desk. What they may do there their
+        console roles decide, before the core is asked."""
+        desk = self.org().desk_roles()
+        held = person.roles if person.roles & desk else person.roles | set(sorted(desk)[:1])
+        return replace(person, known=True, roles=held)

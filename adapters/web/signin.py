@@ -1,25 +1,25 @@
-"""Signing in to the console with a one-time link, and the session that follows.
+"""Signing in to the console with a one-time link, and the way to the provider where there is one.
 
 `secdesk console-link` makes a link. Its page shows a button, and only pressing it uses the link up, since mail and chat
-scanners open links. The token is stored as a keyed digest, lives 15 minutes and works once. The browser gets a random
-session token in a cookie that scripts cannot read and other sites cannot send; its row is on our side, so that signing
-out ends it.
+scanners open links. The token is stored as a keyed digest, lives 15 minutes and works once. With a provider
+(`adapters/web/signin_oidc.py`) a link is for when that is out of order: who is an administrator is told of each one.
 """
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
-from hmac import compare_digest
+from secrets import token_urlsafe
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from adapters.stores.sessions import SqlSessionStore
+from adapters.web.limits import Limit
 from adapters.web.pages import Pages
-from adapters.web.security import secure
-from adapters.web.services import WebServices, WebStore
+from adapters.web.services import WebServices
+from adapters.web.sessions import COOKIE, HOME, Came, Sessions, Visit, digest_of, inside
+from adapters.web.signin_oidc import ProviderSignIn
 from bot.errors import Refused
 from bot.model import Person
 from bot.people import Identities
@@ -27,27 +27,20 @@ from bot.ports import Vault
 from bot.turn import Work
 
 LINK_SECONDS = 15 * 60.0
-SESSION_SECONDS = 8 * 3600.0
-COOKIE = "secdesk_console"
-HOME = "/console"
+A_MINUTE = 60  # attempts to sign in, from one address
+POSTS_A_MINUTE = 240  # forms, in one session
+__all__ = ["COOKIE", "HOME", "LINK_SECONDS", "SignIn", "Visit", "new_link"]
 
 
-def new_link(work: Work, store: WebStore, vault: Vault, identities: Identities, person: Person) -> str:
-    """A path with a fresh one-time token for a desk person, to be put behind the public address."""
+def new_link(
+    work: Work, store: SqlSessionStore, vault: Vault, identities: Identities, person: Person, *, admin: bool = False
+) -> str:
+    """A path with a fresh one-time token for somebody, to be put behind the public address. `admin`: with every right."""
     known = identities.meet(work.tx, person, work.at)
-    token = secrets.token_urlsafe(32)
-    store.add_link(work.tx, _digest(vault, "link", token), known.key, work.at, work.at + LINK_SECONDS)
-    work.audit(known.key, "console.link", known.key)
+    token = token_urlsafe(32)
+    store.add_link(work.tx, digest_of(vault, "link", token), known.key, work.at, work.at + LINK_SECONDS, admin=admin)
+    work.audit(known.key, "console.link", known.key, admin=str(int(admin)))
     return f"{HOME}/sign-in?token={token}"
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A request of somebody who is signed in. `csrf` goes into every form; `session` is the digest of the cookie."""
-
-    person: Person
-    session: str
-    csrf: str
 
 
 class SignIn:
@@ -55,31 +48,37 @@ class SignIn:
 
     def __init__(self, services: WebServices, pages: Pages) -> None:
         self._services, self._pages = services, pages
+        self.sessions = Sessions(services)
+        self._attempts, self._posts = Limit(A_MINUTE), Limit(POSTS_A_MINUTE)
+        provider = services.provider
+        self._oidc = ProviderSignIn(services, pages, self.sessions, provider, self.slow) if provider else None
 
     def routes(self) -> list[Route]:
         return [
             Route(f"{HOME}/sign-in", self.show),
             Route(f"{HOME}/sign-in", self.use, methods=["POST"]),
+            Route(f"{HOME}/sign-in/out", self.out),
             Route(f"{HOME}/sign-out", self.leave, methods=["POST"]),
+            *(self._oidc.routes() if self._oidc else ()),
         ]
 
     def visit(self, request: Request) -> Visit | None:
-        """Who asks, with a desk role now; reads the database. Raises `Refused` without the role."""
-        token = request.cookies.get(COOKIE, "")
-        if not token:
-            return None
-        digest = self._mac("session", token)
-        row = self._services.web.session(digest, self._services.clock.now())
-        if row is None:
-            return None
-        person = self._services.desk_person(row["person"])
-        if person is None:
-            raise Refused("no desk role")
-        return Visit(person, digest, self._mac("csrf", token)[:43])
+        """Who asks; reads the database. Raises `Refused` for somebody who has no role in the console now."""
+        return self.sessions.visit(request)
 
     def trusted_form(self, visit: Visit, sent: str) -> bool:
         """Whether a form carries this session's token."""
-        return compare_digest(visit.csrf.encode(), sent.encode())
+        return self.sessions.trusted_form(visit, sent)
+
+    def slow(self, request: Request, visit: Visit | None = None) -> Response | None:
+        """The page for somebody who is too quick, None for everybody else. Counts."""
+        host = request.client.host if request.client else ""
+        seconds = self._posts.wait(visit.session) if visit else self._attempts.wait(host)
+        if not seconds:
+            return None
+        page = self._pages.problem(429, "console.problem.slow", visit.person if visit else None, back=HOME)
+        page.headers["Retry-After"] = str(seconds)
+        return page
 
     async def show(self, request: Request) -> Response:
         """The page behind the link: a button. Nothing is used up by looking."""
@@ -89,27 +88,38 @@ class SignIn:
         left = "out" if request.query_params.get("state") == "out" else "none"
         return await self._services.run(lambda: self._look(token, request.query_params.get("next", HOME), left))
 
+    async def out(self, _request: Request) -> Response:
+        """Where a provider leads back to after signing out there: an address without a query, as it was registered."""
+        return await self._services.run(lambda: self._look("", HOME, "out"))
+
     async def use(self, request: Request) -> Response:
         """Use the link: a session begins."""
+        if slow := self.slow(request):
+            return slow
         async with request.form(max_files=0, max_fields=5) as form:
-            token, target = str(form.get("token", "")), _inside(str(form.get("next", HOME)))
-        return await self._services.run(lambda: self._enter(token, target))
+            token, target = str(form.get("token", "")), inside(str(form.get("next", HOME)))
+        return await self._services.run(lambda: self._enter(request, token, target))
 
     async def leave(self, request: Request) -> Response:
-        """End the session."""
+        """End the session, and the provider's if it has a page for that."""
         async with request.form(max_files=0, max_fields=5) as form:
             sent = str(form.get("csrf", ""))
 
-        def out() -> None:
+        def out() -> str:
             try:
                 visit = self.visit(request)
             except Refused:
                 visit = None
-            if visit and self.trusted_form(visit, sent):
-                self._services.work(lambda work: self._end(work, visit))
+            if visit is None or not self.trusted_form(visit, sent):
+                return ""
+            further = self._oidc.leaving(visit) if self._oidc else ""
+            self._services.work(lambda work: self._end(work, visit))
+            return further
 
-        await self._services.run(out)
-        response = RedirectResponse(f"{HOME}/sign-in?state=out", 303)
+        further = await self._services.run(out)
+        response: Response = RedirectResponse(f"{HOME}/sign-in?state=out", 303)
+        if further:  # a form may not lead to another site (form-action), a page of ours may
+            response = self._pages.page("console/opening.html", None, target=further)
         response.delete_cookie(COOKIE, path=HOME)
         return response
 
@@ -124,7 +134,7 @@ class SignIn:
     # inside
 
     def _look(self, token: str, target: str, without: str = "none") -> Response:
-        row = self._services.web.link(self._mac("link", token)) if token else None
+        row = self._services.sessions.link(self.sessions.mac("link", token)) if token else None
         now = self._services.clock.now()
         state = "unknown" if token else without
         if row is not None:
@@ -133,51 +143,29 @@ class SignIn:
         if state == "good" and person is None:
             state = "role"
         status = 200 if state in {"good", "none", "out"} else 410
+        settings = self._services.settings
         return self._pages.page(
-            "console/sign_in.html", person, status=status, state=state, token=token, target=_inside(target)
-        )
-
-    def _enter(self, token: str, target: str) -> Response:
-        fresh = secrets.token_urlsafe(32)
-
-        def enter(work: Work) -> str:
-            key = self._services.web.use_link(work.tx, self._mac("link", token), work.at)
-            if key:
-                self._services.web.add_session(
-                    work.tx, self._mac("session", fresh), key, work.at, work.at + SESSION_SECONDS
-                )
-                work.audit(key, "console.signin", key)
-            return key
-
-        if not token or not self._services.work(enter):
-            return self._look(token, target)
-        response = RedirectResponse(target, 303)
-        response.set_cookie(
-            COOKIE, fresh, max_age=int(SESSION_SECONDS), path=HOME, httponly=True, samesite="strict",
-            secure=secure(self._services.settings),
+            "console/sign_in.html", person, status=status, state=state, token=token, target=inside(target),
+            provider=self._services.provider.name if self._services.provider else "", hours=settings.signin_hours,
         )  # fmt: skip
-        return response
+
+    def _enter(self, request: Request, token: str, target: str) -> Response:
+        def enter(work: Work) -> str:
+            row = self._services.sessions.use_link(work.tx, self.sessions.mac("link", token), work.at)
+            if row is None:
+                return ""
+            return self.sessions.begin(work, str(row["person"]), Came(admin=bool(row["admin"])), request)
+
+        fresh = self._services.work(enter) if token else ""
+        return self.sessions.give(RedirectResponse(target, 303), fresh) if fresh else self._look(token, target)
 
     def _end(self, work: Work, visit: Visit) -> None:
-        self._services.web.end_session(work.tx, visit.session)
+        self._services.sessions.end(work.tx, visit.session)
         work.audit(visit.person.key, "console.signout", visit.person.key)
-
-    def _mac(self, use: str, token: str) -> str:
-        return _digest(self._services.vault, use, token)
 
     @staticmethod
     def _came_from_elsewhere(request: Request) -> bool:
         return request.headers.get("sec-fetch-site") in {"cross-site", "same-site"} and COOKIE not in request.cookies
-
-
-def _digest(vault: Vault, use: str, token: str) -> str:
-    return vault.digest(f"console.{use}", token.encode())
-
-
-def _inside(target: str) -> str:
-    """A path of the console, nothing else: no other site, no other page."""
-    good = target == HOME or target.startswith((f"{HOME}/", f"{HOME}?"))
-    return target if good and "\\" not in target and target.isprintable() else HOME
 
 
 def _query(request: Request) -> str:

@@ -24,8 +24,10 @@ class Times:
         then = self._local(moment)
         if then.date() == self._local(self.now).date():
             return f"{then:%H:%M}"
-        year = "" if then.year == self._local(self.now).year else f" {then.year}"
-        return f"{then.day} {then:%b}{year}, {then:%H:%M}"
+        month = self.say("time.months").split("|")[then.month - 1]
+        if then.year != self._local(self.now).year:
+            month = f"{month} {then.year}"
+        return self.say("time.day", day=then.day, month=month, time=f"{then:%H:%M}")
 
     def day(self, moment: float) -> str:
         """`2026-11-24`, to group by."""

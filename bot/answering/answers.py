@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from bot.answering.answer_card import answer_card, why_card
-from bot.answering.entries import Entry, Library
-from bot.answering.smalltalk import Smalltalk
-from bot.cards import Button, Buttons, Card, Choices, Text
+from bot.answering.answer_card import Shown, answer_card, answers_card, why_card
+from bot.answering.entries import Entry
+from bot.answering.loaded import Judgement, Knowledge, Searcher
+from bot.answering.ours_card import UNSURE
+from bot.answering.replies import FOUND, HELP, SUBJECT, Replies, day
+from bot.answering.understanding import Asked, Considered, Understanding
+from bot.cards import Block, Card, Text
 from bot.errors import NotFound
 from bot.model import Outcome, Person, Severity
 from bot.organisation import Organisation, Words, pick
-from bot.ports import Tx
+from bot.ports import Row, Tx
 from bot.turn import Effect, Escalation, QuestionAsked, TicketRequest, Turn, Work, place_key
 
-SUGGESTIONS = 3
+__all__ = ["Answers", "Considered", "Judgement", "Knowledge", "QuestionStore", "Searcher"]
 
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the search makes of a question: best ids first; `confidence` is the calibrated chance that the first is right."""
-
-    outcome: Outcome  # ANSWER, SUGGEST or ESCALATE
-    ids: tuple[str, ...]
-    confidence: float
-
-
-class Searcher(Protocol):
-    """The search, restricted to the ids a person may see."""
-
-    def judge(self, question: str, allowed: Collection[str]) -> Judgement: ...
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """One loaded and fitted version of the knowledge base; swapped whole."""
-
-    library: Library
-    search: Searcher
-    smalltalk: Smalltalk
+MISS = "answering.miss"  # the dialogue after "did you mean": a second miss brings a person
+GOES_ON_SECONDS = 900.0  # a message may go on from a question no older than this
 
 
 class QuestionStore(Protocol):
@@ -52,21 +33,15 @@ class QuestionStore(Protocol):
 
     def rate(self, tx: Tx, question: str, person: str, rating: str) -> bool: ...
 
+    def last_questions(self, person: str, place: str, since: float) -> list[Row]: ...
+
+    def picked(self, tx: Tx, person: str, place: str, entry: str, since: float) -> None: ...
+
 
 class Confirmer(Protocol):
     """Asks "did this just happen to you?" before an incident's article is shown."""
 
     def confirm(self, work: Work, turn: Turn, kind: str, entry: str) -> Card: ...
-
-
-@dataclass(frozen=True)
-class Considered:
-    """What a question would get, with nothing written: for `secdesk ask` and previews."""
-
-    outcome: Outcome
-    entry: str
-    suggestions: tuple[str, ...]
-    confidence: float
 
 
 class Answers:
@@ -81,19 +56,22 @@ class Answers:
         escalation: Escalation,
         store: QuestionStore,
         confirmer: Confirmer,
-        promise: Callable[[Person, float], str],
+        understanding: Understanding,
+        replies: Replies,
         propose: Callable[[Turn], Effect] | None = None,
+        foot: Callable[[Work, Turn, str], Sequence[Block]] = lambda _work, _turn, _entry: (),
     ) -> None:
         self._knowledge, self._organisation, self._escalation = knowledge, organisation, escalation
-        self._store, self._confirmer, self._promise, self._propose = store, confirmer, promise, propose
+        self._store, self._confirmer, self._propose, self._foot = store, confirmer, propose, foot
+        self._understanding, self._replies = understanding, replies
 
     def just_asking(self, turn: Turn, entry: str) -> Effect:
         """The article itself, for somebody who said that nothing has happened."""
-        considered = self.consider(turn.text, turn.person)
-        entry = entry or considered.entry
-        if entry in self._visible(self._knowledge(), turn.person):
-            found = self._entry(entry, turn.person)
-            return lambda work: self._show(work, turn, found, considered.confidence)
+        considered = self.consider(turn.text, turn.person, turn.at)
+        if entry and entry != considered.entry and entry in self._visible(turn.person):
+            considered = Considered(Outcome.ANSWER, entry, (), considered.confidence, turn.text)
+        if considered.entry:
+            return lambda work: self._show(work, turn, considered)
         return lambda work: self._answer(work, turn, considered)
 
     def secret(self, turn: Turn, *, real: bool) -> Effect:
@@ -105,36 +83,40 @@ class Answers:
 
     # reading
 
-    def consider(self, text: str, person: Person) -> Considered:
-        """What this person would get for this text. An incident's entry is confirmed, never shown at once."""
-        knowledge = self._knowledge()
-        judged = knowledge.search.judge(text, self._visible(knowledge, person))
-        outcome, ids = judged.outcome, judged.ids[:SUGGESTIONS]
-        if outcome is Outcome.ANSWER and knowledge.library.entries[ids[0]].severity == "S3":
-            outcome = Outcome.CONFIRM
-        entry = ids[0] if outcome in {Outcome.ANSWER, Outcome.CONFIRM} else ""
-        return Considered(outcome, entry, ids if outcome is Outcome.SUGGEST else (), judged.confidence)
+    def consider(self, text: str, person: Person, at: float, last: Asked | None = None) -> Considered:
+        """What this person would get for this text, after the question `last`."""
+        return self._understanding.consider(text, person, day(at), last)
 
-    def confidential(self, text: str, person: Person) -> bool:
+    def confidential(self, text: str, person: Person, at: float) -> bool:
         """Whether the answer is for this person's eyes: it is urgent, about an incident, or not for everybody."""
-        entry = self._knowledge().library.entries.get(self.consider(text, person).entry)
-        return entry is not None and (not entry.public or entry.severity in ("S2", "S3") or entry.group == "incident")
+        entries = self._knowledge().library.entries
+        found = [entries[name] for name in self.consider(text, person, at).entries]
+        return any(not entry.public or entry.severity in ("S2", "S3") or entry.group == "incident" for entry in found)
+
+    def preview(self, considered: Considered, person: Person, at: float) -> Card:
+        """The card for what was considered, with nothing written. An incident's entry is shown as the article."""
+        if special := self._special(considered, person):
+            return special
+        if considered.outcome in FOUND:
+            shown = [Shown(self._entry(name, person)) for name in considered.entries]
+            return self._shown_card(considered, shown, person, at)
+        if considered.outcome is Outcome.SUGGEST:
+            return self._suggestions(considered, person)
+        return self._replies.person(person, at, "")
 
     def card(self, entry: str, person: Person, at: float, *, question: str = "", ticket: str = "") -> Card:
         """An entry as this person would see it. Raises `NotFound` if it is not theirs to see."""
-        found = self._entry(entry, person)
-        org = self._organisation()
-        today = datetime.fromtimestamp(at, UTC).date()
-        values = org.values(person.entity)
-        return answer_card(found, person.language, values, org.words, today, question=question, ticket=ticket)
+        found, reading = self._entry(entry, person), self._replies.reading(person, at)
+        return answer_card(
+            found, reading.lang, reading.values, reading.words, reading.today, question=question, ticket=ticket
+        )
 
-    def suggestions(self, ids: Collection[str], lang: str, subject: str = "") -> Card:
-        """The "did you mean" card."""
-        words, entries = self._organisation().words, self._knowledge().library.entries
-        options = [Button(pick(entries[i].title, lang), "answering.ask", i) for i in ids if i in entries]
-        options.append(Button(words.say(lang, "button.none"), "answering.none", subject[:500]))
-        more = Text(words.say(lang, "suggest.more"), "muted")
-        return Card("", (Choices(words.say(lang, "suggest.title"), tuple(options)), more), "question", lang=lang)
+    def shown_to(self, entry: str, person: Person, at: float) -> Card | None:
+        """As `card`; None if it is not theirs to see."""
+        try:
+            return self.card(entry, person, at)
+        except NotFound:
+            return None
 
     # answering
 
@@ -144,20 +126,33 @@ class Answers:
             return self._pressed(turn, turn.action.id.partition(".")[2], turn.action.value)
         if turn.files:
             return None
-        small = self._knowledge().smalltalk.kind(turn.text)
-        if small == "person":
-            return lambda work: self.escalate(work, turn, turn.text, asked_for=True)
-        if small:
-            card = self._small(turn, small)
-            return lambda _work: card
-        considered = self.consider(turn.text, turn.person)
+        knowledge, last = self._knowledge(), self._last(turn)
+        if last and last.lang and not knowledge.language(turn.text):  # "VPN?" in a conversation in French
+            turn = replace(turn, lang=last.lang, person=replace(turn.person, language=last.lang))
+        small = knowledge.smalltalk.kind(turn.text)
+        considered = self.consider(turn.text, turn.person, turn.at, last) if small in ("", "url") else None
+        if small and not (considered and considered.register):
+            return self._small(turn, small, last)
+        assert considered is not None  # noqa: S101
+        if considered.outcome not in FOUND and (within := knowledge.smalltalk.within(turn.text)):
+            return self._small(turn, within, last)
         return lambda work: self._answer(work, turn, considered)
+
+    def _small(self, turn: Turn, kind: str, last: Asked | None) -> Effect:
+        if kind == "person":
+            return lambda work: self.escalate(work, turn, turn.text, asked_for=True)
+        if kind == "none":
+            asked = turn.dialogue.state.get("text", "") if turn.dialogue and turn.dialogue.kind == MISS else ""
+            text = asked or (last.text if last else "") or turn.text
+            return lambda work: self.escalate(work, turn, text)
+        card = self._replies.small(kind, turn.person, dict(turn.values))
+        return lambda _work: card
 
     def _pressed(self, turn: Turn, verb: str, value: str) -> Effect | None:
         match verb:
             case "ask":
                 entry = self._entry(value, turn.person)
-                return lambda work: self._show(work, turn, entry, 1.0)
+                return lambda work: self._chosen(work, turn, entry)
             case "none":
                 return lambda work: self.escalate(work, turn, value)
             case "solved" | "unhelpful":
@@ -168,44 +163,134 @@ class Answers:
                 return lambda _work: self._why(turn, value)
         return None
 
+    def _chosen(self, work: Work, turn: Turn, entry: Entry) -> Card:
+        """What somebody picked under "did you mean"."""
+        self._store.picked(work.tx, turn.person.key, place_key(turn.place), entry.id, turn.at - GOES_ON_SECONDS)
+        outcome = Outcome.CONFIRM if entry.severity == "S3" else Outcome.ANSWER
+        title = pick(entry.title, turn.lang)
+        return self._answer(work, turn, Considered(outcome, entry.id, (), 1.0, title))
+
     def _answer(self, work: Work, turn: Turn, considered: Considered) -> Card:
-        missed = turn.dialogue is not None and turn.dialogue.kind == "answering.miss"
-        match considered.outcome:
-            case Outcome.ANSWER:
-                entry = self._entry(considered.entry, turn.person)
-                return self._show(work, turn, entry, considered.confidence)
-            case Outcome.CONFIRM:
-                entry = self._entry(considered.entry, turn.person)
-                self._keep(work, turn, turn.text, Outcome.CONFIRM, entry.id, considered.confidence)
-                return self._confirmer.confirm(work, turn, entry.emergency or "incident", entry.id)
-            case Outcome.SUGGEST if not missed:
-                self._keep(work, turn, turn.text, Outcome.SUGGEST, "", considered.confidence)
-                work.dialogue(turn.person.key, turn.place, "answering.miss", {"text": turn.text[:500]})
-                return self.suggestions(considered.suggestions, turn.lang, turn.text)
+        missed = turn.dialogue is not None and turn.dialogue.kind == MISS
+        if considered.outcome is Outcome.CONFIRM:
+            return self._confirm(work, turn, considered)
+        if considered.outcome is Outcome.ANSWER and considered.entry:
+            return self._show(work, turn, considered)
+        special = self._special(considered, turn.person)
+        if special and not (missed and considered.outcome is Outcome.ESCALATE):
+            outcome = Outcome.SUGGEST if considered.outcome is Outcome.ESCALATE else considered.outcome
+            if considered.register and considered.register.what in UNSURE:
+                outcome = Outcome.SUGGEST
+            self._keep(work, turn, turn.text, outcome, "", considered.confidence)
+            if considered.outcome is Outcome.ESCALATE:
+                work.dialogue(turn.person.key, turn.place, MISS, {"text": turn.text[:SUBJECT]})
+            return special
+        if considered.outcome is Outcome.SUGGEST and not missed:
+            self._keep(work, turn, turn.text, Outcome.SUGGEST, "", considered.confidence)
+            work.dialogue(turn.person.key, turn.place, MISS, {"text": turn.text[:SUBJECT]})
+            return self._suggestions(considered, turn.person)
         return self.escalate(work, turn, turn.text, considered.confidence)
 
-    def _show(self, work: Work, turn: Turn, entry: Entry, confidence: float) -> Card:
-        """The article. S2 brings a person too; an open "did you mean" ends here."""
-        if turn.dialogue and turn.dialogue.kind == "answering.miss":
+    def _special(self, considered: Considered, person: Person) -> Card | None:
+        """The reply to what needs no entry: the register, a language nobody speaks, what goes on from nothing, a long text."""
+        if considered.outcome is Outcome.ANSWER and not considered.entry and considered.register:
+            return self._replies.register(considered.register, person.language)
+        if considered.outcome is not Outcome.ESCALATE:
+            return None
+        if considered.foreign:
+            return self._replies.foreign(person)
+        if considered.unclear:
+            return self._replies.unclear(person)
+        return self._replies.small("long", person, {}) if considered.long else None
+
+    def _suggestions(self, considered: Considered, person: Person) -> Card:
+        lang = person.language
+        before = self._replies.before(considered, lang)
+        card = self._replies.suggestions(considered.suggestions, lang, considered.text, before)
+        return self._replies.with_help(card) if considered.foreign else card
+
+    def _confirm(self, work: Work, turn: Turn, considered: Considered) -> Card:
+        """Whether it has just happened, first; what else was asked below it."""
+        entry = self._entry(considered.entry, turn.person)
+        asked = considered.text or turn.text
+        self._keep(work, turn, asked, Outcome.CONFIRM, entry.id, considered.confidence)
+        about = replace(turn, text=asked) if not turn.action else turn
+        card = self._confirmer.confirm(work, about, entry.emergency or "incident", entry.id)
+        blocks: list[Block] = [*self._replies.before(replace(considered, topic=""), turn.lang), *card.blocks]
+        if considered.others:
+            blocks += self._beside(work, turn, considered.others)
+        card = replace(card, blocks=tuple(blocks))
+        return self._replies.with_help(card) if considered.foreign else card
+
+    def _beside(self, work: Work, turn: Turn, others: Sequence[Considered]) -> Sequence[Block]:
+        """The answers to further questions, as blocks of somebody else's card."""
+        shown = [self._shown(work, turn, other) for other in others if other.outcome is Outcome.ANSWER]
+        after = [
+            block for other in others if other.outcome is not Outcome.ANSWER for block in self._left(work, turn, other)
+        ]
+        if not shown:
+            return after
+        return answers_card(shown, self._replies.reading(turn.person, turn.at), after=after).blocks
+
+    def _left(self, work: Work, turn: Turn, other: Considered) -> list[Block]:
+        if other.outcome is not Outcome.CONFIRM:
+            self._keep(work, turn, other.text, Outcome.SUGGEST, "", other.confidence)
+        return self._replies.left_over(other, turn.lang)
+
+    def _show(self, work: Work, turn: Turn, considered: Considered) -> Card:
+        """The article, or several. An open "did you mean" ends here."""
+        if turn.dialogue and turn.dialogue.kind == MISS:
             work.end_dialogue(turn.person.key, turn.place)
-        asked = turn.text or pick(entry.title, "en")
-        question = self._keep(work, turn, asked, Outcome.ANSWER, entry.id, confidence)
-        ticket = ""
-        if entry.severity == "S2":
-            join = f"entry:{entry.id}:{turn.person.key}"
-            title = pick(entry.title, "en")
-            request = TicketRequest(
-                turn.person.key, turn.place, "question", title, asked, "S2", queue=entry.escalate.queue, join=join
-            )
-            ticket = self._escalation.open(work, request).number
-        return self.card(entry.id, turn.person, turn.at, question=question, ticket=ticket)
+        answered = [
+            one for one in (considered, *considered.others) if one is considered or one.outcome is Outcome.ANSWER
+        ]
+        shown = [self._shown(work, turn, one) for one in answered]
+        left = [one for one in considered.others if one.outcome is not Outcome.ANSWER]
+        after = [block for one in left for block in self._left(work, turn, one)]
+        foot = self._foot(work, turn, considered.entry) if turn.place.private else ()
+        return self._shown_card(considered, shown, turn.person, turn.at, after, foot)
+
+    def _shown_card(
+        self,
+        considered: Considered,
+        shown: Sequence[Shown],
+        person: Person,
+        at: float,
+        after: Sequence[Block] = (),
+        foot: Sequence[Block] = (),
+    ) -> Card:
+        reading, one = self._replies.reading(person, at), shown[0]
+        before = self._replies.before(considered, reading.lang)
+        again = bool(considered.topic) and considered.topic == considered.entry
+        also: Collection[str] = HELP if considered.foreign else ("person",) if again else ()
+        if len(shown) > 1 or after:
+            return answers_card(shown, reading, before=before, after=(*after, *foot), also=also)
+        return answer_card(
+            one.entry, reading.lang, reading.values, reading.words, reading.today, question=one.question,
+            ticket=one.ticket, before=before, after=(*self._replies.related(considered, reading.lang), *foot), also=also,
+        )  # fmt: skip
+
+    def _shown(self, work: Work, turn: Turn, considered: Considered) -> Shown:
+        """An entry as it is shown, with the question kept. S2 brings a person too, unless nobody knows who asks."""
+        entry = self._entry(considered.entry, turn.person)
+        asked = considered.text or turn.text or pick(entry.title, "en")
+        question = self._keep(work, turn, asked, Outcome.ANSWER, entry.id, considered.confidence)
+        if entry.severity != "S2" or not turn.person.known:
+            return Shown(entry, question)
+        title = pick(entry.title, "en")
+        request = TicketRequest(
+            turn.person.key, turn.place, "question", title, asked, "S2", queue=entry.escalate.queue,
+            join=f"entry:{entry.id}:{turn.person.key}", page=title if entry.escalate.page else "",
+        )  # fmt: skip
+        return Shown(entry, question, self._escalation.open(work, request).number)
 
     def escalate(self, work: Work, turn: Turn, text: str, confidence: float = 0.0, *, asked_for: bool = False) -> Card:
         """A person, with the ticket already filled in. `asked_for`: a person was what they wanted."""
-        subject = text or self._words.say("en", "ticket.no_subject")
-        self._keep(work, turn, subject, Outcome.ESCALATE, "", confidence)
+        subject = text or self._words.say(turn.lang, "ticket.no_subject")
+        if not asked_for:
+            self._keep(work, turn, subject, Outcome.ESCALATE, "", confidence)
         if not turn.person.known:
-            return self.person_card(turn.person, turn.at, "")
+            return self._replies.person(turn.person, turn.at, "")
         join = f"question:{turn.person.key}"
         ref = self._escalation.open(
             work, TicketRequest(turn.person.key, turn.place, "question", subject, subject, "S1", join=join)
@@ -215,57 +300,43 @@ class Answers:
             lines = "\n".join(("> " if row["direction"] == "in" else "< ") + row["text"] for row in talk)
             self._escalation.log(work, ref.number, turn.person.key, "conversation", lines)
         work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": ref.number})
-        return self.person_card(turn.person, turn.at, ref.number, asked_for=asked_for)
-
-    def person_card(self, person: Person, at: float, number: str, *, asked_for: bool = False) -> Card:
-        """That a person has it now; without a number: that a person would get it. Outsiders get the phone number."""
-        words, lang = self._words, person.language
-        values = self._organisation().values(person.entity)
-        phone = words.say(lang, "escalate.phone", helpdesk_phone=values.get("helpdesk_phone", ""))
-        if not person.known:
-            report = Button(words.say(lang, "button.report"), "reporting.start")
-            emergency = Button(words.say(lang, "button.emergency"), "emergency.start", "incident")
-            blocks = (Text(words.say(lang, "small.guest")), Text(phone), Buttons((report, emergency)))
-            return Card("", blocks, lang=lang)
-        key = "person.title" if asked_for else "escalate.title" if number else "escalate.would"
-        title = words.say(lang, key, number=number)
-        body = words.say(lang, "escalate.body", by=self._promise(person, at))
-        leave = Button(words.say(lang, "button.leave_ticket"), "tickets.leave", number)
-        mine = Button(words.say(lang, "button.my_tickets"), "tickets.mine")
-        return Card(title, (Text(body), Text(phone, "muted"), Buttons((leave, mine))), "done", lang=lang)
+        return self._replies.person(turn.person, turn.at, ref.number, asked_for=asked_for)
 
     # inside
 
-    def _rate(self, work: Work, turn: Turn, rating: str, question: str) -> Card:
-        fresh = self._store.rate(work.tx, question, turn.person.key, rating)
-        key = f"feedback.{rating}" if fresh else "feedback.already"
-        text = Text(self._words.say(turn.lang, key))
-        person = Buttons((Button(self._words.say(turn.lang, "button.person"), "tickets.person"),))
-        return Card("", (text, person) if rating == "unhelpful" and fresh else (text,), lang=turn.lang)
+    def _last(self, turn: Turn) -> Asked | None:
+        """The question that this one may go on from, asked in the same place just now: the newest that is one by itself."""
+        since, where = turn.at - GOES_ON_SECONDS, place_key(turn.place)
+        rows = self._store.last_questions(turn.person.key, where, since) if turn.person.key else []
+        if not rows:
+            return None
+        goes_on, newest = self._knowledge().hearing.threads.goes_on, rows[0]
+        for row in rows:
+            if row["outcome"] == Outcome.ESCALATE:
+                break
+            if row["entry"] or not goes_on(row["text"]):
+                return Asked(row["text"], row["entry"], newest["lang"])
+        return Asked("", "", newest["lang"])
+
+    def _rate(self, work: Work, turn: Turn, rating: str, questions: str) -> Card:
+        rated = [self._store.rate(work.tx, one, turn.person.key, rating) for one in questions.split(":")[:4]]
+        fresh = any(rated)
+        text = Text(self._words.say(turn.lang, f"feedback.{rating}" if fresh else "feedback.already"))
+        card = Card("", (text,), lang=turn.lang)
+        return self._replies.with_person(card) if rating == "unhelpful" and fresh else card
 
     def _why(self, turn: Turn, value: str) -> Card:
-        entry = self._entry(value, turn.person)
-        return why_card(entry, turn.lang, self._words, self._organisation().file.owners.get(entry.owner, entry.owner))
-
-    def _small(self, turn: Turn, kind: str) -> Card:
-        words, lang = self._words, turn.lang
-        report = Button(words.say(lang, "button.report"), "reporting.start")
-        person = Button(words.say(lang, "button.person"), "tickets.person")
-        emergency = Button(words.say(lang, "button.emergency"), "emergency.start", "incident")
-        mine = Button(words.say(lang, "button.my_tickets"), "tickets.mine")
-        extra = {
-            "hello": (report, person, emergency), "help": (report, person, emergency), "abuse": (person,),
-            "url": (report, emergency), "report": (report,), "tickets": (mine,), "privacy": (person,), "empty": (report, person),
-        }.get(kind, ())  # fmt: skip
-        key = {"report": "report.how_plain", "tickets": "small.help"}.get(kind, f"small.{kind}")
-        text = words.say(lang, key, **turn.values)
-        if kind == "hello" and not turn.person.known:
-            text += " " + words.say(lang, "small.guest")
-        return Card("", (Text(text), Buttons(extra)) if extra else (Text(text),), lang=lang)
+        owners = self._organisation().file.owners
+        entries = [self._entry(name, turn.person) for name in value.split(":")[:4]]
+        cards = [
+            why_card(entry, turn.lang, self._words, owners.get(entry.owner, entry.owner), day(turn.at))
+            for entry in entries
+        ]
+        return replace(cards[0], blocks=tuple(block for card in cards for block in card.blocks))
 
     def _secret_was_real(self, work: Work, turn: Turn) -> Card:
         severity: Severity = "S1" if turn.place.private else "S2"
-        text = self._words.say("en", "secret.subject")
+        text = self._words.say(turn.lang, "secret.subject")
         join = f"secret:{turn.person.key}"
         request = TicketRequest(turn.person.key, turn.place, "question", text, text, severity, join=join)
         number = self._escalation.open(work, request).number
@@ -273,22 +344,20 @@ class Answers:
 
     def _keep(self, work: Work, turn: Turn, text: str, outcome: Outcome, entry: str, confidence: float) -> str:
         question = uuid.uuid4().hex
-        row = {"id": question, "person": turn.person.key, "at": work.at, "text": text[:1000], "outcome": outcome.value,
-               "entry": entry, "confidence": confidence}  # fmt: skip
+        row = {"id": question, "person": turn.person.key, "place": place_key(turn.place), "lang": turn.lang, "at": work.at,
+               "text": text[:1000], "outcome": outcome.value, "entry": entry, "confidence": confidence}  # fmt: skip
         self._store.add_question(work.tx, row)
         group = self._knowledge().library.entries[entry].group if entry else ""
         work.publish(QuestionAsked(turn.person.key, entry, group, outcome.value))
         return question
 
     def _entry(self, entry: str, person: Person) -> Entry:
-        knowledge = self._knowledge()
-        if entry not in self._visible(knowledge, person):
+        if entry not in self._visible(person):
             raise NotFound(entry)
-        return knowledge.library.entries[entry]
+        return self._knowledge().library.entries[entry].told_to(person.roles)
 
-    @staticmethod
-    def _visible(knowledge: Knowledge, person: Person) -> frozenset[str]:
-        return knowledge.library.visible(person.roles, person.known)
+    def _visible(self, person: Person) -> frozenset[str]:
+        return self._knowledge().visible(person)
 
     @property
     def _words(self) -> Words:

@@ -25,7 +25,7 @@ from bot.answering.confidence import (
 )
 from bot.answering.head import fit_head, with_bias
 from bot.answering.lexical import Lexical
-from bot.answering.state import Floats, Ints, State
+from bot.answering.state import MANY, Floats, Ints, State
 
 FOLDS = 5
 HIDDEN_FOLDS = 3
@@ -61,6 +61,7 @@ class Calibration:
         total = len(asked.texts)
         rows = np.arange(total) if total <= MOST_ROWS else np.linspace(0, total - 1, MOST_ROWS).astype(np.int64)
         self._all, self._paired = rows, rows[counts[self._owners[rows]] > 1]
+        self._found = self._evidence_of_all() if len(state.ids) <= MANY else {}  # of ten thousand it is a gigabyte
 
     def habit(self) -> Array:
         """Mean similarity of each entry's variants with the rest of it, drawn towards the mean where they are few."""
@@ -96,11 +97,27 @@ class Calibration:
             fitted.append(fit_logistic(matrix, labels, weight).arrays())
         return fitted[0], fitted[1]
 
-    def _left_out(self, rows: Ints) -> Evidence:
+    def _evidence_of_all(self) -> dict[str, Floats]:
+        """The evidence of every row that is asked, by name: worked out once, used for all that is fitted."""
+        found: dict[str, Floats] = {}
+        for start in range(0, len(self._all), _CHUNK):
+            rows = self._all[start : start + _CHUNK]
+            for name, values in vars(self._ask(rows)).items():
+                kept = found.setdefault(name, np.empty((len(self._all), values.shape[1]), np.float32))
+                kept[start : start + len(rows)] = values
+        return found
+
+    def _left_out(self, rows: Ints, shown: NDArray[np.bool_] | None = None) -> Evidence:
         """Evidence of variants, each with itself left out of its entry (the head still knows it)."""
+        if not self._found:
+            return self._ask(rows, shown)
+        places = np.searchsorted(self._all, rows)
+        return Evidence(**{name: values[places].astype(np.float64) for name, values in self._found.items()})
+
+    def _ask(self, rows: Ints, shown: NDArray[np.bool_] | None = None) -> Evidence:
         state, vectors = self._state, self._asked.vectors[rows]
         words = np.stack([self._asked.words.similarities(self._asked.texts[i]) for i in rows])
-        found = state.evidence(vectors, words, skip=rows)
+        found = state.evidence(vectors, words, skip=rows, shown=shown)
         if state.main:
             index, own = np.arange(len(rows)), self._owners[rows]
             rest = state.arrays["sums"][own] - vectors
@@ -136,7 +153,7 @@ class Calibration:
                 places = np.cumsum(shown) - 1
                 head = fit_head(vectors[kept], places[self._owners[kept]], int(shown.sum()))
             for chunk in _chunks(self._all[~kept[self._all]]):
-                found = self._left_out(chunk)
+                found = self._left_out(chunk, shown)
                 if head is not None:
                     found.head[:, shown] = with_bias(vectors[chunk]) @ head
                 yield read_evidence(hide(found, shown), state.habit)

@@ -18,6 +18,7 @@ from bot.cards import Button, Buttons, Card, Choices, Steps, Text
 from bot.content import Shelf
 from bot.errors import Fault
 from bot.model import Lang
+from bot.organisation import speaking
 
 __all__ = ["Gate", "Option", "Question", "Sighting"]
 
@@ -86,13 +87,14 @@ class Gate:
         return tuple(self._book.kinds) if self._book else ("incident",)
 
     def look(self, text: str) -> Sighting:
-        """Whether a text tells of an emergency: `fire`, `confirm` (ask) or `none`. Deterministic, reads 2,000 characters."""
+        """Whether a text tells of an emergency: `fire`, `confirm` (ask) or `none`. Deterministic. Of a long text
+        the beginning and the end are read."""
         return self._detector.look(text) if self._detector else builtin(text, _SIGNS)
 
-    def summary(self, kind: str) -> str:
-        """Short English words for the page to on-call."""
+    def summary(self, kind: str, lang: Lang = "en") -> str:
+        """Short words for the page to on-call, in the organisation's language where there are some."""
         found = self._book.kinds.get(kind) if self._book else None
-        return found.summary["en"] if found else "an emergency"
+        return (found.summary.get(lang) or found.summary["en"]) if found else "an emergency"
 
     def card(self, kind: str, lang: Lang, values: Values, number: str = "") -> Card:
         """The first card: what to do now. An unknown kind gives `incident`; an unknown language English."""
@@ -100,6 +102,7 @@ class Gate:
             return _builtin_card(lang, values, number)
         found = self._book.kinds.get(kind) or self._book.kinds["incident"]
         lang = lang if lang in found.card else "en"
+        values = speaking(values, lang)
         return Card(
             title=_label(found.title, lang),
             blocks=(*self._advice(found.card[lang], lang, values, number), self._first_buttons(lang, number)),
@@ -166,7 +169,7 @@ class Gate:
     def text(self, name: str, lang: Lang, values: Values, number: str = "") -> str:
         """One of the texts of `_flow.yaml` ("nobody_reached", "called", …), filled in."""
         texts: Mapping[str, Texts] = self._book.flow.texts if self._book else {}
-        return _numbered(_fill(_label(texts[name], lang), values), number) if name in texts else ""
+        return _numbered(_fill(_label(texts[name], lang), speaking(values, lang)), number) if name in texts else ""
 
     def secret_card(self, removed: tuple[str, ...], lang: Lang, values: Values) -> Card:
         """What to tell somebody who pasted secrets (`Redaction.removed`). Asks before it accuses.
@@ -175,6 +178,7 @@ class Gate:
         """
         if not self._book:
             return Card("A secret was removed. Please delete your message and change it.", tone="warning")
+        values = speaking(values, lang)
         said = {name: _fill(_label(texts, lang), values) for name, texts in self._book.flow.secrets.items()}
         kinds = tuple(dict.fromkeys(kind for kind in removed if kind in said))
         about = "code" if kinds and set(kinds) <= {"code"} else "password"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.answering.emergency_shapes import Emergency, Flow, Words, WordTables
+from bot.answering.emergency_shapes import Emergency, Flow, Verb, Words, WordTables
 from bot.content import Document, Faults, Shelf, parse, read
 from bot.errors import Fault
 
@@ -101,14 +101,26 @@ def _more_words(ours: WordTables, theirs: WordTables) -> WordTables:
     marks = {name: _union(ours.marks.get(name, {}), entries) for name, entries in theirs.marks.items()}
     return ours.model_copy(
         update={
-            "verbs": {**theirs.verbs, **ours.verbs},
+            "verbs": {
+                **theirs.verbs,
+                **{name: _more_forms(verb, theirs.verbs.get(name)) for name, verb in ours.verbs.items()},
+            },
             "things": {**ours.things, **things},
             "marks": {**ours.marks, **marks},
             "mend": _union(ours.mend, theirs.mend),
+            "recent": _union(ours.recent, theirs.recent),
             "calm": _union(ours.calm, theirs.calm),
             "known": tuple(dict.fromkeys([*ours.known, *theirs.known])),
+            "languages": _union(ours.languages, theirs.languages),
         }
     )
+
+
+def _more_forms(ours: Verb, theirs: Verb | None) -> Verb:
+    """A verb of ours with an overlay's forms, for another language above all; what the verb means stays."""
+    if theirs is None:
+        return ours
+    return ours.model_copy(update={"done": _union(ours.done, theirs.done), "base": _union(ours.base, theirs.base)})
 
 
 def _union(ours: Words, theirs: Words) -> Words:

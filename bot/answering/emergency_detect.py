@@ -15,7 +15,7 @@ from bot.answering.emergency_rules import LEVELS, Grammar, Level, Match, RuleFau
 from bot.answering.emergency_scene import MARKS, Director, Scene
 from bot.answering.emergency_seeds import Seeds
 from bot.answering.emergency_shapes import Words
-from bot.answering.emergency_text import ADDRESS, EXTENSION, URL, Word, clean, fold, words
+from bot.answering.emergency_text import ADDRESS, EXTENSION, MAX_CHARS, URL, Word, clean, fold, words
 from bot.answering.emergency_words import Form, Lexicon
 from bot.errors import Fault
 from bot.model import Lang
@@ -25,6 +25,7 @@ LIKE_MAYBE = 0.42
 LIKE_LEAD = 0.05  # what it must be nearer to an emergency than to a calm sentence
 LIKE_FAR = 0.28  # with some signs in it
 SIGNS_MANY, SIGNS_SOME = 4, 3
+AT_THE_END = 1_000  # characters of a long text's end that are read as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,14 @@ class Detector:
         self._small = {lang: frozenset(fold(word) for word in small) for lang, small in book.words.languages.items()}
 
     def look(self, text: str) -> Sighting:
-        """Whether the text tells of an emergency. Reads the first 2,000 characters."""
+        """Whether the text tells of an emergency. Reads its first 2,000 characters and, of a longer one, its last 1,000."""
+        seen = self._look(text)
+        if seen.level == "fire" or len(text) <= MAX_CHARS:
+            return seen
+        end = self._look(text[-AT_THE_END:].partition(" ")[2])
+        return end if LEVELS.index(end.level) > LEVELS.index(seen.level) else seen
+
+    def _look(self, text: str) -> Sighting:
         cleaned = clean(text)
         found = words(cleaned)
         if not found:
@@ -99,6 +107,7 @@ def _grammar(book: Book, faults: list[Fault]) -> Grammar:
     for name, verb in book.words.verbs.items():
         _add(lexicon, name, verb.done, Form.DONE, hides=True)
         _add(lexicon, name, verb.base, Form.BASE, hides=True)
+        _add(lexicon, name, _just_done(verb.base, book.words.recent), Form.DONE, hides=True)
     for table in (book.words.things, book.words.marks, book.flow.markers):
         for group, entries in table.items():
             lexicon.group(group)
@@ -117,6 +126,16 @@ def _grammar(book: Book, faults: list[Fault]) -> Grammar:
     common = common_words()
     lexicon.close(_mendable(book, common), [*book.words.known, *common])
     return grammar
+
+
+def _just_done(base: Words, recent: Words) -> Words:
+    """Base forms behind the words that make them done: "acabo de" and "escribir"."""
+    return {
+        lang: tuple(
+            f"{before} {form}" for before in befores for form in base.get(lang, ()) if form.strip("*^~") == form
+        )
+        for lang, befores in recent.items()
+    }
 
 
 def _mendable(book: Book, common: frozenset[str]) -> dict[str, set[str]]:

@@ -70,12 +70,12 @@ class Director:
 
     def scene(self, text: tuple[Word, ...], lang: str) -> Scene:
         """Find the words of a text and settle its verbs."""
-        scene = Scene(text)
+        scene, supposing = Scene(text), self.marks["hypothetical"]
         hits = self._lexicon.find(text, lang)
         for hit in hits:
             for group, _ in hit.senses:
                 if group not in self._actions:
-                    scene.add(slot(group), hit.start)
+                    scene.add(slot(group), hit.end - 1 if slot(group) == supposing else hit.start)
         for i, word in enumerate(text):
             if word.amount:
                 scene.add(self.marks["amount"], i)

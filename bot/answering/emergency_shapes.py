@@ -133,7 +133,10 @@ class Verb(Shape):
 
 
 class WordTables(Shape):
-    """`_words.yaml`. `hiding` names the groups whose longer entries hide the shorter ones; `calm` are seeds of no emergency."""
+    """`_words.yaml`. `hiding` names the groups whose longer entries hide the shorter ones; `calm` are seeds of no emergency.
+
+    `recent`: what makes a base form a done one ("je viens de cliquer").
+    """
 
     schema_: Literal["emergency-words/1"] = Field(alias="schema")
     hiding: tuple[str, ...] = ()
@@ -145,5 +148,6 @@ class WordTables(Shape):
     mend: Words
     unmended: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    recent: Words = Field(default_factory=dict)
     calm: Words = Field(default_factory=dict)
     languages: Words

@@ -2,8 +2,9 @@
 
 An entry is one or more words. `passw*` knows every word that starts so, `*handy` every word that ends so. `put~` is a past
 form unless a modal verb stands before it, `usé^` counts only with its accent. A French past participle whose accent is
-missing counts only after a form of "avoir" or "être". Entries of several words hide the shorter ones inside them ("sent
-folder" is no sending), where their group is one that hides.
+missing counts only after a form of "avoir" or "être". `/angenommen mir` counts only where a clause begins.
+Entries of several words hide the shorter ones inside them ("sent folder" is no sending), where their group is one that hides
+or they begin with a slash.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ Sense = tuple[int, Form]  # group number, form
 Found = tuple[tuple[Sense, ...], str, int]  # senses of a word, its spelling after repair, 1 if a repair was tried
 
 
+Phrase = tuple[tuple[str, ...], Sense, bool, bool]  # its words; whether it hides others; whether it begins a clause
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A known word or phrase in a text: word positions `start` to `end` (exclusive), and what it may mean."""
@@ -56,7 +60,7 @@ class Lexicon:
     _folded: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
     _starts: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
     _ends: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))
-    _phrases: dict[str, list[tuple[tuple[str, ...], Sense, bool]]] = field(default_factory=lambda: defaultdict(list))
+    _phrases: dict[str, list[Phrase]] = field(default_factory=lambda: defaultdict(list))
     _lost: dict[str, set[Sense]] = field(default_factory=lambda: defaultdict(set))  # past forms without their accent
     _seen: dict[tuple[str, str], Found] = field(default_factory=dict)
     _mender: Mender = field(default_factory=lambda: Mender({}, ()))
@@ -74,7 +78,7 @@ class Lexicon:
 
     def _add(self, number: int, entry: str, form: Form, lang: str, hides: bool) -> None:
         own = Form.UNLESS_MODAL if entry.endswith("~") else form
-        bare = entry.strip("*~^")
+        bare = entry.strip("*~^/")
         simple = bare.isascii() and bare.isalpha() and bare.islower()  # most are, and cleaning costs time
         parts = (Word(bare, bare, 0, 0, 0),) if simple else words(clean(bare))
         if not parts:
@@ -82,7 +86,8 @@ class Lexicon:
         sense = (number, own)
         folded = tuple(part.folded for part in parts)
         if len(parts) > 1:
-            self._phrases[folded[0]].append((folded, sense, hides))
+            opens = entry.startswith("/")
+            self._phrases[folded[0]].append((folded, sense, hides or opens, opens))
         elif entry.endswith("*"):
             self._starts[folded[0]].add(sense)
         elif entry.startswith("*"):
@@ -98,7 +103,7 @@ class Lexicon:
 
     def close(self, mend: Mapping[str, Iterable[str]], known: Iterable[str]) -> None:
         """Finish. Unknown words are taken for mistyped ones of `mend` (by language), unless they are in `known`."""
-        parts = {part for phrases in self._phrases.values() for entry, _, _ in phrases for part in entry}
+        parts = {part for phrases in self._phrases.values() for entry, *_ in phrases for part in entry}
         for word, senses in self._lost.items():  # "activo" for "activó": the present form is meant
             self._folded[word] -= {sense for sense in senses if (sense[0], Form.BASE) in self._folded[word]}
         self._mender = Mender(mend, [*known, *parts])
@@ -116,18 +121,19 @@ class Lexicon:
             fixed.append((senses, repaired))
         spelt = [repaired for _, repaired in fixed]
         for i in range(len(text)):
-            hits.extend(self._at(i, spelt, hidden))
+            begins = i == 0 or text[i].clause > text[i - 1].clause
+            hits.extend(self._at(i, spelt, hidden, begins=begins))
         for i, (senses, _) in enumerate(fixed):
             if senses and not hidden[i]:
                 hits.append(Hit(i, i + 1, senses))
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
-    def _at(self, i: int, spelt: list[str], hidden: list[bool]) -> Iterable[Hit]:
+    def _at(self, i: int, spelt: list[str], hidden: list[bool], *, begins: bool) -> Iterable[Hit]:
         longest = 0
-        for entry, sense, hides in self._phrases.get(spelt[i], ()):
+        for entry, sense, hides, opens in self._phrases.get(spelt[i], ()):
             size = len(entry)
-            if (hides and size < longest) or tuple(spelt[i : i + size]) != entry:
+            if (hides and size < longest) or tuple(spelt[i : i + size]) != entry or (opens and not begins):
                 continue
             if hides and not longest and hidden[i]:
                 continue

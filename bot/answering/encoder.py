@@ -7,6 +7,7 @@ the cache folder, and made again whenever it is missing or damaged.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import zipfile
 import zlib
@@ -21,13 +22,13 @@ from numpy.typing import NDArray
 
 from bot.answering import minilm, use
 from bot.answering.embeddings import Encoder
-from bot.answering.files import replace_file
 from bot.answering.unigram import Arrays
 from bot.answering.wordpiece import WordPiece
+from bot.kept import replace_file
 
 Mode = Literal["full", "light", "words"]
 Floats = NDArray[np.float32]
-SHARES = (1.0, 0.8)  # the main encoder's share in a joined vector, and the second one's
+SHARE = 0.8  # the second encoder's share in a joined vector, where the main one's is 1
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,17 @@ class Encoders:
         """All of them; and, where there are two, the second alone: the main one knows English only."""
         return (self, Encoders("light", self.parts[1:])) if len(self.parts) > 1 else (self,)
 
-    def join(self, vectors: list[Floats]) -> Floats:
-        """One vector of length one from one of each encoder, on the last axis."""
-        shares = SHARES[: len(vectors)]
-        length = float(np.sqrt(sum(share * share for share in shares)))
+    def join(self, vectors: list[Floats], share: float = SHARE) -> Floats:
+        """One vector of length one from one of each encoder, on the last axis. `share`: the second one's, the main's is 1."""
+        shares = (1.0, share)[: len(vectors)]
+        length = float(np.sqrt(sum(each * each for each in shares)))
         joined: Floats = np.concatenate(
-            [vector * np.float32(share / length) for vector, share in zip(vectors, shares, strict=True)], axis=-1
+            [vector * np.float32(each / length) for vector, each in zip(vectors, shares, strict=True)], axis=-1
         )
         return joined
+
+
+OWN = ".onnx"  # how the file of an own model ends
 
 
 def _session(model: Path | bytes) -> Any:
@@ -105,6 +109,14 @@ def load_encoders(cache: Path | None = None, *, light: bool = False, model: Path
     return Encoders(mode, parts, tuple(notes))
 
 
+def encoders_for(search: str, cache: Path | None) -> Encoders:
+    """The encoders of the setting `answers.search`: full, light, words, or the path of an own ONNX model."""
+    if search == "words":
+        return Encoders("words", ())
+    own = Path(search) if search.endswith(OWN) else None
+    return load_encoders(cache, light=search == "light", model=own)
+
+
 def _try(load: Callable[[], Encoder], notes: list[str]) -> Encoder | None:
     try:
         return load()
@@ -152,6 +164,7 @@ def _universal(cache: Path | None, *, fast: bool) -> Encoder:
         if cache:
             _keep_universal(cache, arrays)
             arrays = _kept_universal(cache) or arrays  # mapped from the file: its pages need not stay in memory
+            give_back()
     return use.UniversalEncoder(arrays, _session(use.graph(arrays)) if fast else None)
 
 
@@ -202,6 +215,12 @@ def _checked(path: Path, digest: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != digest:
         raise _NotUsable(f"{path.name} is not the file we know (its hash differs): reinstall its package")
     return data
+
+
+def give_back() -> None:
+    """Memory that unpacking and fitting took goes back to the system, where the C library can be told (glibc)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _one_thread() -> None:

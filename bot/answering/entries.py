@@ -17,7 +17,7 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,60}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 State = Literal["draft", "review", "published", "retired"]
-Button = Literal["report", "person", "emergency"]
+Button = Literal["report", "person", "emergency", "caller"]
 Queue = Literal["desk", "privacy", "finance", "partner", "mail"]
 ALL = "all"  # the role that everybody has, in the directory or not
 
@@ -55,7 +55,10 @@ class Source(Shape):
 
 
 class Entry(Shape):
-    """One answer (`answer/1`). Texts are by language; `roles` says who may see it (`all`: everybody)."""
+    """One answer (`answer/1`). Texts are by language; `roles` says who may see it (`all`: everybody).
+
+    `for_roles`: what people with a role are told instead, where the answer differs for them.
+    """
 
     schema_: Literal["answer/1"] = Field(alias="schema")
     id: Id
@@ -69,6 +72,7 @@ class Entry(Shape):
     questions: dict[Language, list[Line]]
     golden: dict[Language, list[Line]] = {}
     answer: dict[Language, AnswerText]
+    for_roles: dict[Name, dict[Language, AnswerText]] = {}
     emergency: Name | None = None
     buttons: list[Button] = Field(default=[], max_length=3)
     placeholders: list[Name] = []
@@ -92,6 +96,20 @@ class Entry(Shape):
         """Everything the search matches: titles and questions of all languages, each once, in file order."""
         return list(dict.fromkeys([*self.title.values(), *(q for asked in self.questions.values() for q in asked)]))
 
+    def told_to(self, roles: Collection[str]) -> Entry:
+        """The entry as somebody with these roles is told it: the first of `for_roles` that is theirs, else as it is."""
+        text = next((texts for role, texts in self.for_roles.items() if role in roles), None)
+        return self.model_copy(update={"answer": {**self.answer, **text}}) if text else self
+
+    def tellings(self) -> list[tuple[tuple[str | int, ...], str, AnswerText]]:
+        """Every answer there is, those for roles too: (path in the file, language, text)."""
+        found: list[tuple[tuple[str | int, ...], str, AnswerText]] = [
+            (("answer", language), language, text) for language, text in self.answer.items()
+        ]
+        for role, texts in self.for_roles.items():
+            found += [(("for_roles", role, language), language, text) for language, text in texts.items()]
+        return found
+
     def overdue(self, today: date) -> bool:
         """Past its review date or its expiry: marked everywhere, never hidden."""
         return self.review_due < today or (self.expires is not None and self.expires < today)
@@ -113,13 +131,14 @@ class Note:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The names that entries may use. None: not checked."""
+    """The names that entries may use. None: not checked. `alone`: one person may publish, without a second one."""
 
     roles: Collection[str]
     placeholders: Collection[str]
     emergencies: Collection[str]
     groups: Collection[str] | None = None
     procedures: Collection[str] | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)

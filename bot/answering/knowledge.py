@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.answering.entries import AnswerText, Entry, Escalate, Library, Note, Source, Vocabulary
-from bot.answering.files import replace_file
 from bot.answering.rules import Banned, complaints, load_banned, normal
 from bot.content import Document, Faults, Shelf, parse, read
+from bot.kept import replace_file
 
 __all__ = [
     "AnswerText",
@@ -98,6 +98,12 @@ def read_answers(
     return _library(good, today or date.today())
 
 
+def as_of(library: Library, today: date) -> Library:
+    """A library with what time has done to it until `today`."""
+    found = ((entry, library.files[name]) for name, entry in library.entries.items())
+    return replace(library, notes=tuple(note for entry, file in found for note in _notes(entry, file, today)))
+
+
 def _library(files: list[_Read], today: date) -> Library:
     total = hashlib.sha256()
     for file in files:
@@ -105,7 +111,7 @@ def _library(files: list[_Read], today: date) -> Library:
     return Library(
         entries={file.entry.id: file.entry for file in files},
         files={file.entry.id: file.file for file in files},
-        notes=tuple(note for file in files for note in _notes(file, today)),
+        notes=tuple(note for file in files for note in _notes(file.entry, file.file, today)),
         digest=total.hexdigest(),
     )
 
@@ -187,20 +193,19 @@ def _asked(entry: Entry) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
             yield ("questions", language, i), language, question
 
 
-def _notes(file: _Read, today: date) -> Iterator[Note]:
-    entry = file.entry
+def _notes(entry: Entry, file: str, today: date) -> Iterator[Note]:
     if entry.state == "retired":
         return
     if entry.review_due < today:
         what = f"the review was due on {entry.review_due}"
-        yield Note("overdue", entry.id, file.file, what, f"{entry.owner}: say that it is still right, or edit it")
+        yield Note("overdue", entry.id, file, what, f"{entry.owner}: say that it is still right, or edit it")
     if entry.expires is not None and entry.expires < today:
         what = f"this was true until {entry.expires}"
-        yield Note("expired", entry.id, file.file, what, f"{entry.owner}: set a later day, or retire it")
+        yield Note("expired", entry.id, file, what, f"{entry.owner}: set a later day, or retire it")
     for source in entry.sources:
         if source.checked is None:
             what = f"nobody has opened the source {source.code}"
-            yield Note("unchecked", entry.id, file.file, what, "read it, then fill in checked with the day")
+            yield Note("unchecked", entry.id, file, what, "read it, then fill in checked with the day")
 
 
 class _Kept:

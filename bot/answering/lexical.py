@@ -11,6 +11,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 _WORD = re.compile(r"\w+")
 _GRAMS = (3, 4, 5)
+_LONG = 50_000
+_TOO_COMMON, _COMMON_SHARE = 2_000, 0.05  # a term in more rows than this, and in such a share of them, tells nothing
 
 
 def words_of(text: str) -> list[str]:
@@ -29,11 +32,21 @@ def words_of(text: str) -> list[str]:
 def terms_of(text: str) -> Counter[int]:
     """Hashed terms of a text, with how often each occurs."""
     words = words_of(text)
-    terms = [*words, *(f"{a} {b}" for a, b in itertools.pairwise(words))]
+    hashed = [_hash(word) for word in words]
+    hashed += [_hash(f"{a} {b}") for a, b in itertools.pairwise(words)]
     for word in words:
-        padded = f"<{word}>"
-        terms += [f"#{padded[i : i + n]}" for n in _GRAMS for i in range(len(padded) - n + 1)]
-    return Counter(zlib.crc32(term.encode()) for term in terms)
+        hashed += _grams(word)
+    return Counter(hashed)
+
+
+@lru_cache(maxsize=4096)  # the same words come again and again
+def _grams(word: str) -> tuple[int, ...]:
+    padded = f"<{word}>"
+    return tuple(_hash(f"#{padded[i : i + n]}") for n in _GRAMS for i in range(len(padded) - n + 1))
+
+
+def _hash(term: str) -> int:
+    return zlib.crc32(term.encode())
 
 
 class Lexical:
@@ -54,11 +67,16 @@ class Lexical:
         rows = np.repeat(np.arange(len(texts), dtype=np.int32), [len(counts) for counts in counted])
         terms, column, df = np.unique(flat, return_inverse=True, return_counts=True)
         idf = (np.log((1 + len(texts)) / (1 + df)) + 1).astype(np.float32)
+        telling = df <= max(_TOO_COMMON, _COMMON_SHARE * len(texts))
+        if not telling.all():  # "how do I" of ten thousand entries: most of the time, and none of the order
+            idf[~telling] = 0
+            kept = telling[column]
+            column, rows, tf = column[kept], rows[kept], tf[kept]
         values = (1 + np.log(tf)) * idf[column]
         norms = np.sqrt(np.bincount(rows, values * values, minlength=len(texts))) if len(rows) else np.ones(len(texts))
         values = (values / norms[rows]).astype(np.float32)
         order = np.argsort(column, kind="stable")
-        starts = np.concatenate([[0], np.cumsum(df)])
+        starts = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=len(terms)))])
         return cls(
             {
                 "terms": terms,
@@ -75,10 +93,15 @@ class Lexical:
         found, weights = self._weights(text)
         if not len(found):
             return np.zeros(self._size, np.float32)
-        spans = [slice(self._starts[i], self._starts[i + 1]) for i in found]
-        rows = np.concatenate([self._rows[span] for span in spans])
-        values = np.concatenate([self._values[span] * weight for span, weight in zip(spans, weights, strict=True)])
-        return np.bincount(rows, values, minlength=self._size).astype(np.float32)
+        starts, ends = self._starts[found], self._starts[found + 1]
+        counts = ends - starts
+        if counts.sum() > _LONG:  # long lists are faster copied than gathered
+            spans = [slice(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+            rows, values = (np.concatenate([part[span] for span in spans]) for part in (self._rows, self._values))
+        else:
+            places = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+            rows, values = self._rows[places], self._values[places]
+        return np.bincount(rows, values * np.repeat(weights, counts), minlength=self._size).astype(np.float32)
 
     def norms(self, owners: NDArray[np.int64], size: int) -> Floats:
         """Length of the sum of each owner's rows, shape (size,): what turns a sum of similarities into a centroid's."""
@@ -98,7 +121,7 @@ class Lexical:
         at = np.minimum(np.searchsorted(self._terms, hashed), len(self._terms) - 1)
         known = self._terms[at] == hashed
         weights = tf * np.where(known, self._idf[at], self._idf.max())
-        weights /= np.sqrt((weights * weights).sum())
+        weights /= max(float(np.sqrt((weights * weights).sum())), 1e-9)
         return at[known], weights[known].astype(np.float32)
 
 

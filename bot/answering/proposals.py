@@ -19,11 +19,11 @@ import yaml
 
 from bot.answering.answer_card import answer_card
 from bot.answering.entries import Entry, Vocabulary
-from bot.answering.files import replace_file
 from bot.answering.knowledge import FOLDER, read_answers
 from bot.cards import Block, Card, Input, Text
 from bot.content import Document, Faults, Shelf, parse, read
 from bot.errors import Conflict, Refused
+from bot.kept import replace_file
 from bot.model import Action, Person
 from bot.organisation import Organisation, pick
 from bot.ports import Clock, Payload, Row, Tx
@@ -119,7 +119,7 @@ class Proposals:
     def preview(self, person: Person, entry: Entry, form: Mapping[str, str]) -> Card:
         """How people will see it, and the form to change it or send it off."""
         org = self.organisation()
-        card = answer_card(entry, _LANG, org.values(person.entity), org.words, self._today())
+        card = answer_card(entry, _LANG, org.values(person.entity, _LANG), org.words, self._today())
         head = Text(org.words.say(person.language, "propose.preview"), "muted")
         shown = [block for block in card.blocks if not hasattr(block, "buttons")]
         return self.form(person, form, [head, Text(card.title, "strong"), *shown])

@@ -13,7 +13,7 @@ from functools import cache
 
 from pydantic import Field
 
-from bot.answering.entries import ALL, Entry, Language, Vocabulary
+from bot.answering.entries import ALL, AnswerText, Entry, Language, Vocabulary
 from bot.content import Faults, Shape, Shelf, parse, read
 
 Path = tuple[str | int, ...]
@@ -72,18 +72,24 @@ def complaints(entry: Entry, vocabulary: Vocabulary, banned: Banned) -> Iterator
         yield from _complete(entry)
         yield from _ring(entry)
         yield from _severity(entry)
-        yield from _people(entry)
+        yield from _people(entry, alone=vocabulary.alone)
         yield from _golden(entry)
-        for language, answer in entry.answer.items():
-            yield from _length(entry, language)
+        for place, language, answer in entry.tellings():
+            yield from _length(entry, place, language, answer)
             for path, text in answer.texts():
-                yield from _wording(("answer", language, *path), text, banned.get(language, ()), language)
+                yield from _wording((*place, *path), text, banned.get(language, ()), language)
 
 
 def _names(entry: Entry, known: Vocabulary) -> Iterator[Complaint]:
     for i, role in enumerate(entry.roles):
         if role != ALL and role not in known.roles:
             yield ("roles", i), f'the role "{role}" is not known', f"use one of: {_listed([ALL, *known.roles])}"
+    for role in entry.for_roles:
+        if role == ALL or role not in known.roles:
+            mend = f"use one of: {_listed(set(known.roles) - {ALL})}"
+            yield ("for_roles", role), f'the role "{role}" is not known', mend
+        elif not entry.public and role not in entry.roles:
+            yield ("for_roles", role), f'"{role}" may not see this answer', "add the role under roles, or take this out"
     if known.groups is not None and entry.group not in known.groups:
         yield ("group",), f'the group "{entry.group}" is not known', f"use one of: {_listed(known.groups)}"
     if entry.emergency and entry.emergency not in known.emergencies:
@@ -95,9 +101,9 @@ def _names(entry: Entry, known: Vocabulary) -> Iterator[Complaint]:
 
 def _placeholders(entry: Entry, known: Vocabulary) -> Iterator[Complaint]:
     used: set[str] = set()
-    for language, answer in entry.answer.items():
+    for start, _, answer in entry.tellings():
         for path, text in answer.texts():
-            place = ("answer", language, *path)
+            place = (*start, *path)
             for name in _PLACEHOLDER.findall(text):
                 used.add(name)
                 if name not in known.placeholders:
@@ -112,31 +118,36 @@ def _placeholders(entry: Entry, known: Vocabulary) -> Iterator[Complaint]:
 
 
 def _ring(entry: Entry) -> Iterator[Complaint]:
-    if set(entry.placeholders) <= {"helpdesk_phone"}:
-        return
-    for language, answer in entry.answer.items():
+    for place, _, answer in entry.tellings():
+        needed = {name for path, text in answer.texts() if path != ("ring",) for name in _PLACEHOLDER.findall(text)}
+        if needed <= {"helpdesk_phone"}:
+            continue
         if not answer.ring:
             mend = "add what to say while the value is not set, ending with the help desk's number"
-            yield ("answer", language), '"ring" is missing though the answer uses organisation values', mend
+            yield place, '"ring" is missing though the answer uses organisation values', mend
         elif set(_PLACEHOLDER.findall(answer.ring)) - {"helpdesk_phone"}:
             mend = "use no value but {helpdesk_phone} there"
-            yield ("answer", language, "ring"), '"ring" depends on a value that may be unset itself', mend
+            yield (*place, "ring"), '"ring" depends on a value that may be unset itself', mend
 
 
 def _links(entry: Entry) -> Iterator[Complaint]:
-    for language, answer in entry.answer.items():
+    for place, _, answer in entry.tellings():
         for path, text in answer.texts():
             if _ADDRESS.search(text):
-                yield ("answer", language, *path), "there is an e-mail address in the text", "use a {value} instead"
+                yield (*place, *path), "there is an e-mail address in the text", "use a {value} instead"
             elif _URL.search(text):
                 mend = "use a {value}: we do not teach people to follow links in chat"
-                yield ("answer", language, *path), "there is a raw web address in the text", mend
+                yield (*place, *path), "there is a raw web address in the text", mend
 
 
 def _complete(entry: Entry) -> Iterator[Complaint]:
     for part in ("title", "questions", "answer"):
         if DEFAULT_LANGUAGE not in getattr(entry, part):
             yield (part,), f'"{part}" has no {DEFAULT_LANGUAGE}', "add it: every other language falls back to it"
+    for role, told in entry.for_roles.items():
+        for language in sorted(set(entry.answer) - set(told)):
+            mend = f"add {language}: what is there for others would be shown"
+            yield ("for_roles", role), f"there is no {language} text for this role", mend
     for language in entry.answer:
         for part in ("title", "questions"):
             if language not in getattr(entry, part):
@@ -164,10 +175,10 @@ def _severity(entry: Entry) -> Iterator[Complaint]:
         yield ("group",), 'a migration entry has no "expires"', "add the day it stops being true"
 
 
-def _people(entry: Entry) -> Iterator[Complaint]:
-    if entry.state == "published" and not entry.approved_by:
+def _people(entry: Entry, *, alone: bool) -> Iterator[Complaint]:
+    if entry.state == "published" and not entry.approved_by and not alone:
         yield ("state",), 'a published entry has no "approved_by"', "have a second person approve it"
-    if entry.approved_by == entry.author:
+    if entry.approved_by == entry.author and not alone:
         yield ("approved_by",), "the author approved their own entry", "have a second person approve it"
     if entry.review_due <= entry.reviewed:
         yield ("review_due",), "the next review is not after the last one", "set a later day"
@@ -184,13 +195,12 @@ def _golden(entry: Entry) -> Iterator[Complaint]:
                 yield ("golden", language, i), "this golden question is also a question or the title", mend
 
 
-def _length(entry: Entry, language: str) -> Iterator[Complaint]:
-    answer = entry.answer[language]
-    ordinary = entry.severity != "S3" and entry.public
+def _length(entry: Entry, place: Path, language: str, answer: AnswerText) -> Iterator[Complaint]:
+    ordinary = entry.severity != "S3" and entry.public and place[0] == "answer"
     limit = _scaled(MAX_WORDS if ordinary else MAX_WORDS_LONG, language)
     count = words(answer.short) + sum(words(step) for step in answer.steps)
     if count > limit:
-        yield ("answer", language), f"short and steps have {count} words", f"cut them to {limit}"
+        yield place, f"short and steps have {count} words", f"cut them to {limit}"
 
 
 def _wording(path: Path, text: str, banned: tuple[str, ...], language: str) -> Iterator[Complaint]:

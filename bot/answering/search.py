@@ -25,9 +25,10 @@ from bot.answering.calibration import hide
 from bot.answering.confidence import FEATURES_1, FEATURES_3, Logistic, Read, read_evidence
 from bot.answering.encoder import Encoders, Mode, load_encoders
 from bot.answering.entries import Library
-from bot.answering.fitting import Entries, fit_state
+from bot.answering.fitting import Pool, fit_states
 from bot.answering.languages import Languages, load_languages
 from bot.answering.lexical import Lexical
+from bot.answering.pools import Entries, all_texts, texts_in
 from bot.answering.state import State
 from bot.answering.typos import Typos
 from bot.content import Faults, Shape, Shelf, packaged_shelf, parse, read
@@ -102,13 +103,17 @@ class _View:
 
     def __init__(self, state: State, encoders: Encoders) -> None:
         self.state, self._encoders = state, encoders
+        self.typos = Typos(state.list("typo_words"), state.group("typos"))
+        self._words = Lexical(state.group("words"))
         self.first, self.third = (Logistic.of(state.arrays[name]) for name in ("first", "third"))
 
-    def read(self, text: str, words: Floats, shown: NDArray[np.bool_]) -> tuple[Read, float, float]:
+    def read(self, text: str, shown: NDArray[np.bool_]) -> tuple[Read, float, float]:
         """The ranking of the shown entries, `p1` and `p3`."""
-        parts = self._encoders.parts
-        vector = self._encoders.join([part.encode(text) for part in parts]) if parts else np.zeros(0, np.float32)
-        found = read_evidence(hide(self.state.evidence(vector[None], words[None]), shown), self.state.habit)
+        parts, words = self._encoders.parts, self._words.similarities(text)
+        each = [part.encode(text) for part in parts]
+        vector = self._encoders.join(each, self.state.share) if parts else np.zeros(0, np.float32)
+        evidence = self.state.evidence(vector[None], words[None], shown=None if shown.all() else shown)
+        found = read_evidence(hide(evidence, shown), self.state.habit)
         p1, p3 = self.first(found.matrix(FEATURES_1))[0], self.third(found.matrix(FEATURES_3))[0]
         return found, float(p1), float(max(p1, p3))
 
@@ -116,16 +121,14 @@ class _View:
 class Index:
     """A fitted search. Immutable and safe for many threads; an edit makes a new one.
 
-    It has two views where it can: with all encoders, and without the main one, which knows English only, for questions in
-    another language. `languages` tells them apart.
+    It has two views where it can: one for English, on the English texts, with the main encoder, which knows no other language;
+    and one for other languages, on the texts of all of them. `languages` tells questions apart.
     """
 
     def __init__(self, states: Sequence[State], encoders: Encoders, languages: Languages) -> None:
         state = states[0]
         self.ids, self._encoders, self._languages, self._states = state.ids, encoders, languages, tuple(states)
         self._places = {name: i for i, name in enumerate(state.ids)}
-        self._words = Lexical(state.group("words"))
-        self._typos = Typos(state.list("typo_words"), state.group("typos"))
         self._views = [_View(view, part) for view, part in zip(states, encoders.views(), strict=True) if view.ids]
 
     @classmethod
@@ -146,13 +149,12 @@ class Index:
         ones. `previous`: its calibration is kept and its head is where the new one starts, so that an edit is live
         within a second (fit again without it later).
         """
-        pairs = entries.variants() if isinstance(entries, Library) else entries
         loaded = encoders or (previous.encoders if previous else load_encoders(cache, light=light))
         before = previous._states if previous and previous.encoders.name == loaded.name else None
-        states = [
-            fit_state(pairs, view, tuple(generic), cache, before[i] if before else None)
-            for i, view in enumerate(loaded.views())
-        ]
+        views = loaded.views()
+        texts = [texts_in(entries, MAIN_LANGUAGE), all_texts(entries)][-len(views) :]
+        pools = [Pool.of(each, view, generic) for each, view in zip(texts, views, strict=True)]
+        states = fit_states(pools, cache, before or [None] * len(views))
         return cls(states, loaded, languages or load_languages(packaged_shelf()))
 
     @property
@@ -177,10 +179,10 @@ class Index:
         language = self._languages.guess(text)
         if not shown.any() or not any(c.isalnum() for c in text):
             return Ranking(read=text, language=language)
-        foreign = language not in ("", MAIN_LANGUAGE) or (not language and self._typos.strange(text))
-        text = self._typos.repair(text, own=foreign)
+        foreign = language not in ("", MAIN_LANGUAGE) or (not language and self._views[0].typos.strange(text))
         view = self._views[-1 if foreign else 0]
-        found, p1, p3 = view.read(text, self._words.similarities(text), shown)
+        text = view.typos.repair(text, own=foreign)
+        found, p1, p3 = view.read(text, shown)
         candidates = tuple(Candidate(self.ids[i], float(found.scores[0, i])) for i in found.order[0] if shown[i])
         return Ranking(candidates, p1, p3, text, language)
 

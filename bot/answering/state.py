@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.answering.confidence import Evidence, Habit
-from bot.answering.encoder import SHARES
-from bot.answering.files import replace_file
 from bot.answering.head import with_bias
+from bot.answering.sketch import likely, rough_cosines
+from bot.kept import replace_file
 
 MANY = 1000  # entries above which the head is the centroids, and only the nearest entries' variants are compared
 NEAREST = 50
@@ -33,7 +33,8 @@ class State:
     """Variants are rows, sorted by entry; `starts[i]` is the first row of entry i.
 
     `rows`: the main encoder's part of every variant's vector. `sums`: each entry's sum of joined vectors. `head`: weights of
-    the softmax regression, no rows where there is none. `habit`, `first`, `third`: see `confidence`.
+    the softmax regression, no rows where there is none. `habit`, `first`, `third`: see `confidence`. Of many
+    entries also what `sketch` says.
     """
 
     ids: tuple[str, ...]
@@ -58,25 +59,33 @@ class State:
         """How many numbers of a joined vector are the main encoder's."""
         return int(self.arrays["rows"].shape[1])
 
-    def evidence(self, vectors: Floats, words: Floats, skip: Ints | None = None) -> Evidence:
+    def evidence(
+        self, vectors: Floats, words: Floats, skip: Ints | None = None, shown: NDArray[np.bool_] | None = None
+    ) -> Evidence:
         """Evidence for questions: joined vectors, and word similarities with each variant.
 
-        `skip`: for each question, a variant that is left out of the nearest ones (not of the centroids).
+        `skip`: for each question, a variant that is left out of the nearest ones (not of the centroids). `words` is changed.
+        `shown`: entries that may be found; where there are many, the likely ones are taken from these.
         """
         if skip is not None:
-            words = words.copy()
             words[np.arange(len(words)), skip] = 0.0
         word_centroid = np.add.reduceat(words, self.arrays["starts"], axis=1) / self.arrays["word_norms"]
         word_nearest = np.maximum.reduceat(words, self.arrays["starts"], axis=1)
         if not self.main:
             head = HEAD_OF_CENTROIDS * (0.6 * word_centroid + 0.4 * word_nearest)
             return _evidence(head, word_centroid, word_centroid, word_nearest, word_centroid, word_nearest)
-        sums = self.arrays["sums"]
+        if len(self.ids) > MANY:
+            near = self._near_of_many(vectors, skip, shown)
+            return Evidence(np.float32(HEAD_OF_CENTROIDS) * near[0], *near, word_centroid, word_nearest)
+        sums, rows = self.arrays["sums"], self.arrays["rows"]
         dots = vectors[:, : self.main] @ sums[:, : self.main].T
         both = dots + vectors[:, self.main :] @ sums[:, self.main :].T if sums.shape[1] > self.main else dots
         centroid = both / self.arrays["norms"]
         main_centroid = dots / (self.arrays["main_norms"] * self.main_length)
-        nearest = self._nearest(vectors[:, : self.main], centroid, skip) / self.main_length**2
+        each = vectors[:, : self.main] @ rows.T
+        if skip is not None:
+            each[np.arange(len(vectors)), skip] = -1.0
+        nearest = np.maximum.reduceat(each, self.arrays["starts"], axis=1) / self.main_length**2
         fitted = len(self.arrays["head"]) > 0
         head = with_bias(vectors) @ self.arrays["head"] if fitted else HEAD_OF_CENTROIDS * centroid
         return _evidence(head, centroid, main_centroid, nearest, word_centroid, word_nearest)
@@ -85,32 +94,46 @@ class State:
     def main_length(self) -> float:
         """Length of the main encoder's part in a joined vector."""
         alone = self.main == self.arrays["sums"].shape[1]
-        return 1.0 if alone else SHARES[0] / float(np.hypot(*SHARES))
+        return 1.0 if alone else 1 / float(np.hypot(1, self.share))
 
-    def _nearest(self, vectors: Floats, centroid: Floats, skip: Ints | None) -> Floats:
-        """Dot product with the nearest variant of each entry; where there are many entries, of the likely ones only."""
-        rows, starts = self.arrays["rows"], self.arrays["starts"]
-        if len(self.ids) > MANY:
-            return self._nearest_of_many(vectors, centroid, skip)
-        dots = vectors @ rows.T
+    @property
+    def share(self) -> float:
+        """The second encoder's share in a joined vector."""
+        return float(self.arrays["share"])
+
+    def _near_of_many(
+        self, vectors: Floats, skip: Ints | None, shown: NDArray[np.bool_] | None
+    ) -> tuple[Floats, Floats, Floats]:
+        """`centroid`, `main_centroid`, `main_nearest`: exact for the likely entries (the last for the likeliest), else rough."""
+        centroid = rough_cosines(self.arrays, vectors)
+        main, nearest = centroid.copy(), np.full_like(centroid, -1.0)
+        for i, vector in enumerate(vectors):
+            top = likely(centroid[i], shown)
+            sums = self.arrays["sums"][top]
+            dots = sums[:, : self.main] @ vector[: self.main]
+            both = dots + sums[:, self.main :] @ vector[self.main :]
+            centroid[i, top] = both / self.arrays["norms"][top]
+            main[i, top] = dots / (self.arrays["main_norms"][top] * self.main_length)
+            likeliest = top[np.argsort(-centroid[i, top], kind="stable")[:NEAREST]]
+            nearest[i, likeliest] = self._nearest(vector, likeliest, None if skip is None else int(skip[i]))
+        return centroid, main, nearest
+
+    def _nearest(self, vector: Floats, entries: Ints, skip: int | None) -> Floats:
+        """Cosine of one question with the nearest variant of each of some entries, by the main encoder."""
+        starts, sizes = self.arrays["starts"][entries], self._sizes[entries]
+        borders = np.cumsum(sizes) - sizes
+        picked = np.arange(sizes.sum()) + np.repeat(starts - borders, sizes)
+        dots = self.arrays["rows"][picked].astype(np.float32) @ vector[: self.main]
         if skip is not None:
-            dots[np.arange(len(vectors)), skip] = -1.0
-        result: Floats = np.maximum.reduceat(dots, starts, axis=1)
+            dots[picked == skip] = -1.0
+        result: Floats = (np.maximum.reduceat(dots, borders) / self.main_length**2).astype(np.float32)
         return result
 
-    def _nearest_of_many(self, vectors: Floats, centroid: Floats, skip: Ints | None) -> Floats:
-        rows, starts = self.arrays["rows"], self.arrays["starts"]
-        ends = np.append(starts[1:], len(rows))
-        found = np.full_like(centroid, -1.0)
-        for i, vector in enumerate(vectors):
-            top = np.sort(np.argpartition(-centroid[i], NEAREST)[:NEAREST])
-            picked = np.concatenate([np.arange(starts[c], ends[c]) for c in top])
-            dots = rows[picked].astype(np.float32) @ vector
-            if skip is not None:
-                dots[picked == skip[i]] = -1.0
-            borders = np.cumsum(np.append(0, (ends - starts)[top][:-1]))
-            found[i, top] = np.maximum.reduceat(dots, borders)
-        return found
+    @cached_property
+    def _sizes(self) -> Ints:
+        """Variants of each entry."""
+        sizes: Ints = np.diff(self.arrays["starts"], append=len(self.arrays["rows"]))
+        return sizes
 
 
 def load_state(path: Path) -> State | None:
@@ -136,4 +159,5 @@ def save_state(path: Path, state: State) -> None:
 
 
 def _evidence(*parts: NDArray[Any]) -> Evidence:
+    """In doubles; of many entries that would cost more than it says."""
     return Evidence(*(np.asarray(part, np.float64) for part in parts))

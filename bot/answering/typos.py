@@ -1,55 +1,50 @@
 """Typo repair: an unknown word becomes the nearest known one, by optimal string alignment.
 
-Known are the words of the knowledge base and the whole words of the BERT vocabulary (a list of common English words that
-we have anyway, the frequent first). Candidates come from a delete index (Garbe's symmetric deletes), so the time does not
-grow with the list; the distance is rapidfuzz's. Among equals wins what fingers do: a neighbouring key, two letters swapped,
-the first letter right. Where most words are unknown, the text is in another language: it is left alone.
+Known are the words of the knowledge base and common English ones, the frequent first. Candidates come from a delete index, so
+the time does not grow with the list; the distance is rapidfuzz's. Among equals wins what fingers do: a neighbouring key, two
+letters swapped, the first letter right. Where most words are unknown, the text is in another language: it is left alone.
 """
 
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SHORTEST = 4
-TWO_EDITS_FROM = 8  # letters: shorter words have too many neighbours at distance two
-_LONGEST = 24
+from bot.answering.typos_index import LONGEST, SHORTEST, TWO_EDITS_FROM, Common, Deletes, common_words, deletes_of
+
 _WORD = re.compile(r"[^\W\d_]+")
+_LONG = 8  # letters from which two slips leave little doubt
+_FREQUENT = 400  # words of the knowledge base that are meant rather than a rarer one
 _ENDINGS = ("s", "ed", "ing")  # "tacos" is no typo where "taco" is a word
+_NEGATED = """
+can't won't don't didn't doesn't isn't wasn't aren't weren't hasn't haven't hadn't wouldn't shouldn't couldn't mustn't
+"""
+_CONTRACTED = {
+    word.replace("'", ""): word for word in _NEGATED.split()
+}  # mended to "can", a question would be turned round
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 class Typos:
-    """Repairs texts. `arrays` is its whole state, beside the words."""
+    """Repairs texts. `words`: the knowledge base's own, the frequent first; `arrays`: their index."""
 
-    def __init__(self, words: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, words: Sequence[str], arrays: Mapping[str, NDArray[Any]], common: Common | None = None) -> None:
         self.words, self.arrays = words, arrays
-        self._known = frozenset(words)
-        self._own = int(arrays["own"])
-        self._hashes, self._owners = arrays["hashes"], arrays["owners"]
+        self._own = frozenset(words)
+        self._deletes = Deletes.of(arrays)
+        self._common = common or common_words()
 
     @classmethod
-    def fit(cls, counted: Mapping[str, int], common: Iterable[str]) -> Typos:
+    def fit(cls, counted: Mapping[str, int], common: Iterable[str] | None = None) -> Typos:
         """From the knowledge base's words with their counts, and common words. The former win a tie, then the frequent."""
         own = sorted((word for word in counted if _WORD.fullmatch(word)), key=lambda word: (-counted[word], word))
-        words = list(dict.fromkeys([*own, *(word for word in common if word.isalpha())]))
-        pairs = [
-            (zlib.crc32(variant.encode()), number)
-            for number, word in enumerate(words)
-            if len(word) + 1 >= SHORTEST and len(word) <= _LONGEST
-            for variant in _deletes(word, 2 if len(word) >= TWO_EDITS_FROM and number < len(own) else 1)
-        ]
-        table = np.array(sorted(pairs), np.int64).reshape(-1, 2)
-        own_words = np.array(len(own))
-        return cls(
-            words, {"own": own_words, "hashes": table[:, 0].astype(np.uint32), "owners": table[:, 1].astype(np.int32)}
-        )
+        shared = None if common is None else Common.fit(common)
+        return cls(own, vars(Deletes.fit(own, two=True)), shared)
 
     def strange(self, text: str) -> bool:
         """Whether most words are unknown, as in a language that is not covered."""
@@ -62,38 +57,58 @@ class Typos:
         unknown = {word for word in words if not self._is_word(word.lower())}
         if not unknown or 2 * sum(word in unknown for word in words) > len(words) + 1:
             return text
-        limit = self._own if own else len(self.words)
-        fitting = [word for word in unknown if SHORTEST <= len(word) <= _LONGEST]
-        mended = {word: self._nearest(word.lower(), limit) for word in fitting}
+        fitting = [word for word in unknown if SHORTEST <= len(word) <= LONGEST]
+        mended = {word: self._nearest(word.lower(), own) for word in fitting}
         return _WORD.sub(lambda match: mended.get(match[0]) or match[0], text)
 
     def _is_word(self, word: str) -> bool:
-        return word in self._known or any(
-            word.endswith(ending) and word[: -len(ending)] in self._known for ending in _ENDINGS if len(word) > 4
+        return self._known(word) or any(
+            word.endswith(ending) and self._known(word[: -len(ending)]) for ending in _ENDINGS if len(word) > 4
         )
 
-    def _nearest(self, word: str, limit: int) -> str | None:
+    def _known(self, word: str) -> bool:
+        return word in self._own or word in self._common.numbers
+
+    def _nearest(self, word: str, own: bool) -> str | None:
+        if not own and word in _CONTRACTED:
+            return _CONTRACTED[word]
         from rapidfuzz.distance import OSA  # noqa: PLC0415  (20 ms that a start need not spend)
 
         reach = 2 if len(word) >= TWO_EDITS_FROM else 1
-        best: tuple[float, int] | None = None
-        for number in self._candidates(word, reach):
-            if number >= limit:
-                break  # numbers come in order, the knowledge base's own words first
-            known = self.words[number]
+        best: tuple[float, int, str] | None = None
+        for number, known in self._candidates(word, own):
             distance = OSA.distance(word, known, score_cutoff=reach)
-            if distance > reach:
+            if distance > reach or not _likely(word, known, distance, number):
                 continue
-            cost = (distance + _oddness(word, known) + 0.15 * float(np.log1p(number)), number)
+            cost = (distance + _oddness(word, known) + 0.15 * float(np.log1p(number)), number, known)
             best = cost if best is None or cost < best else best
-        return self.words[best[1]] if best else None
+        return best[2] if best else None
 
-    def _candidates(self, word: str, reach: int) -> list[int]:
-        wanted = np.fromiter((zlib.crc32(variant.encode()) for variant in _deletes(word, reach)), np.uint32)
-        starts = np.searchsorted(self._hashes, wanted, "left")
-        ends = np.searchsorted(self._hashes, wanted, "right")
-        spans = [self._owners[a:b] for a, b in zip(starts, ends, strict=True) if a < b]
-        return np.unique(np.concatenate(spans)).tolist() if spans else []
+    def _candidates(self, word: str, own: bool) -> Iterator[tuple[int, str]]:
+        """Words that may be meant, each with its number: the own ones first, then the common ones that are not own."""
+        wanted = deletes_of(word)
+        yield from ((number, self.words[number]) for number in self._deletes.near(wanted).tolist())
+        if not own:
+            for number in self._common.deletes.near(wanted).tolist():
+                if (place := int(self._places[number])) >= 0:
+                    yield place, self._common.words[number]
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """The number of each common word behind the own ones, -1 if it is one of them."""
+        numbers = self._common.numbers
+        fresh = np.ones(len(numbers), bool)
+        fresh[[numbers[word] for word in self.words if word in numbers]] = False
+        return np.where(fresh, len(self.words) - 1 + np.cumsum(fresh), -1)
+
+
+def _likely(typed: str, meant: str, distance: int, number: int) -> bool:
+    """Whether a short word, which has many neighbours, can be meant. Three letters: one was left out ("wht"), or two are swapped
+    ("teh"). Two slips in less than eight: only one of the knowledge base's frequent words, and its first letter is right.
+    """
+    if len(typed) == SHORTEST:
+        return len(meant) > SHORTEST or sorted(typed) == sorted(meant)
+    return distance < 2 or len(typed) >= _LONG or (number < _FREQUENT and typed[0] == meant[0])
 
 
 def _neighbours() -> frozenset[tuple[str, str]]:
@@ -117,15 +132,3 @@ def _oddness(typed: str, meant: str) -> float:
     differ = [(a, b) for a, b in zip(typed, meant, strict=True) if a != b]
     swapped = len(differ) == 2 and differ[0] == differ[1][::-1]
     return odd if swapped or all(pair in _NEAR for pair in differ) else odd + 0.5
-
-
-def _deletes(word: str, reach: int) -> Iterator[str]:
-    """The word, and it with up to `reach` letters left out."""
-    seen = {word}
-    for count in range(1, min(reach, len(word) - 1) + 1):
-        seen.update("".join(word[i] for i in range(len(word)) if i not in gone) for gone in _gone(len(word), count))
-    return iter(sorted(seen))
-
-
-def _gone(size: int, count: int) -> Iterator[tuple[int, ...]]:
-    return combinations(range(size), count)

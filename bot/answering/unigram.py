@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,11 +74,12 @@ class Unigram:
         self._ends = arrays["pieces"].data
         self._scores = arrays["scores"].data
         self._unknown = float(arrays["scores"].min()) - 10.0
+        self._word = lru_cache(maxsize=8192)(self._best)  # no piece goes on behind a space, so each word stands alone
 
     def ids(self, text: str) -> list[int]:
         """Piece ids of a text."""
         words = _normal(text).split()
-        found = self._best(_SPACE + _SPACE.join(words)) if words else [_UNKNOWN]
+        found = [piece for word in words for piece in self._word(_SPACE + word)] if words else [_UNKNOWN]
         return [_BEGIN, *found, _END]
 
     def _best(self, text: str) -> list[int]:

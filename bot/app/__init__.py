@@ -11,38 +11,67 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.channels.web import WebChannel, web_place
-from adapters.pagers.log import LogPager
 from adapters.stores.amend import SqlAmendStore
 from adapters.stores.audit import SqlAuditStore
+from adapters.stores.caller_codes import SqlCodeStore
+from adapters.stores.campaigns import SqlCampaignStore
+from adapters.stores.containment import SqlContainmentStore
 from adapters.stores.core import SqlCoreStore, SqlIdentityStore
+from adapters.stores.export import SqlPersonExport
 from adapters.stores.forget import SqlForgetStore
 from adapters.stores.learning import SqlLearningStore
+from adapters.stores.letters import SqlLetterStore
+from adapters.stores.measurement import SqlMeasureStore
 from adapters.stores.open import open_db
 from adapters.stores.questions import SqlQuestionStore
 from adapters.stores.reports import SqlReportStore
 from adapters.stores.rooms import SqlRoomStore
+from adapters.stores.sessions import SqlSessionStore
+from adapters.stores.switchover import SqlSwitchStore
 from adapters.stores.tickets import SqlTicketStore
+from adapters.stores.triage import SqlTriageStore
+from adapters.stores.waves import SqlDecisionStore, SqlWaveStore
 from adapters.stores.webchat import SqlWebStore
 from adapters.vault import KeyVault, open_vault
 from bot.answering import emergency_flow
-from bot.answering.answers import Answers
+from bot.answering.answers import Answers, Knowledge
+from bot.answering.authoring import Authoring
 from bot.answering.emergency_flow import EmergencyDoor
+from bot.answering.ours import Ours
 from bot.answering.proposals import Proposals
 from bot.answering.redaction import redact
+from bot.answering.replies import Replies
+from bot.answering.reviews import Reviews
+from bot.answering.understanding import Understanding
+from bot.app import partnering, posting
+from bot.app.analysts import mail_desk
+from bot.app.api import make_tokens
+from bot.app.api import prune as prune_api
+from bot.app.authoring import make_authoring
+from bot.app.calling import Calling, account_control, make_calling, make_pagers
 from bot.app.channels import known_channels, load_platforms, platform_store
 from bot.app.contents import Contents, answer_vocabulary, load_contents
 from bot.app.doors import FrontDesk
+from bot.app.figures import close_figures
+from bot.app.handing import Handing
 from bot.app.mailing import Mailroom
+from bot.app.procedures import Procedures, make_procedures
+from bot.app.staff import attach_roster, habits, has_left, make_sources, make_targets, take_slack
+from bot.app.tracking import handlers as tracker_handlers
+from bot.app.tracking import make_tracking
 from bot.audit import AuditLog, AuditReport
 from bot.cards import Card, as_text
 from bot.content import packaged_shelf
 from bot.delivery import Deliverer, Sweeper
 from bot.desk import Desk
 from bot.desk import Parts as DeskParts
+from bot.directory_roster import Roster
+from bot.directory_sources import Sources
 from bot.errors import ConfigError, NotFound, RetryLater, StoreUnavailable
 from bot.forget import Forgotten, forget
 from bot.helpdesk import room
@@ -50,19 +79,45 @@ from bot.helpdesk.attachments import Attachments
 from bot.helpdesk.oncall import OnCall
 from bot.helpdesk.relay import Relay, local_time
 from bot.helpdesk.tickets import Tickets
+from bot.helpdesk.trackers import Tracking
+from bot.helpdesk.triage import Triage, at_the_desk
+from bot.learning.about import AboutMe
+from bot.learning.attendance import Attended
+from bot.learning.measurement import Measures
 from bot.learning.nudges import Nudges, Sending
 from bot.learning.planner import Decision
+from bot.learning.privacy import allowed
+from bot.learning.pseudonym import Codes
+from bot.learning.switchover import Switchover
+from bot.learning.targets import Targets
+from bot.learning.waves import Waves
 from bot.model import Action, Message, Outcome, Person, Place
 from bot.organisation import Organisation, Words
+from bot.partners import Partners
 from bot.people import Identities
 from bot.platforms import Foundation, Platform
 from bot.ports import Channel, Clock, Db, Pager, Payload
 from bot.reporting import reports as reporting
 from bot.reporting.admit import admit
+from bot.reporting.keeping import Keeping, Limits
+from bot.reporting.pasted import as_mail as pasted_mail
 from bot.reporting.sandbox import Examiner, Sandbox
+from bot.reporting.watching import Watch
 from bot.settings import Settings
 from bot.spool import Spool
-from bot.turn import EmergencyRaised, QuestionAsked, TicketChanged, VerdictGiven, Work, place_from
+from bot.tokens import Tokens
+from bot.turn import (
+    SEND,
+    EmergencyRaised,
+    ProcedureEnded,
+    QuestionAsked,
+    RecipientsWarned,
+    TicketChanged,
+    TicketResolved,
+    VerdictGiven,
+    Work,
+    place_from,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -99,6 +154,7 @@ class App:
     contents: Contents
     core: SqlCoreStore
     web: SqlWebStore
+    sessions: SqlSessionStore
     identities: Identities
     audit: AuditLog
     desk: Desk
@@ -119,13 +175,34 @@ class App:
     relay: Relay
     proposals: Proposals
     amends: SqlAmendStore
+    authoring: Authoring
+    reviews: Reviews
     count: Callable[[str], None]
+    calling: Calling
+    triage: Triage
+    measures: Measures
+    handing: Handing
+    roster: Roster
+    sources: Sources
+    targets: Targets
+    about: AboutMe
+    waves: Waves
+    switchover: Switchover
+    procedures: Procedures
+    partners: Partners
     sweeper: Sweeper | None = None
+    watch: Watch | None = None
+    tracking: Tracking | None = None
     stop: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def directory(self) -> Any:
         return self.contents.directory
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens of the HTTP API."""
+        return make_tokens(self)
 
     def organisation(self) -> Organisation:
         return self.contents.organisation.current
@@ -140,6 +217,13 @@ class App:
         if person is None:
             raise NotFound(f"{who} is not in people.yaml; see `secdesk people list`")
         return person
+
+    def chat_of(self, key: str) -> Place | None:
+        """Where a pseudonym is on chat; None for somebody who is not."""
+        chat = _chat_of(self.core, self.platforms, key)
+        if chat is None and posting.NAME not in self.channels:  # then the local web chat is better than nothing
+            return _place_of(self.core, self.identities, self.vault, self.settings, self.platforms, key)
+        return chat
 
     def web_place(self, person: Person) -> Place:
         """Where this person is in the local web chat."""
@@ -161,21 +245,18 @@ class App:
         """What a person would get for a question, with nothing written and nobody called."""
         gate, values = self.contents.gate.current, self.organisation().values(person.entity)
         clean = redact(question).text
+        person = replace(person, language=self.contents.knowledge.current.language(clean) or person.language)
         seen = gate.look(question)
         if seen.level == "fire":
             return Asked(Outcome.EMERGENCY, "", (), 1.0, gate.card(seen.kind, seen.lang, values, ""))
         if seen.level == "confirm":
             return Asked(Outcome.CONFIRM, "", (), 1.0, gate.confirm_card(seen.kind, seen.lang, values))
-        found = self.answers.consider(clean, person)
-        if found.outcome is Outcome.ANSWER:
-            card = self.answers.card(found.entry, person, self.clock.now())
-        elif found.outcome is Outcome.CONFIRM:
+        found = self.answers.consider(clean, person, self.clock.now())
+        if found.outcome is Outcome.CONFIRM:
             kind = self.contents.knowledge.current.library.entries[found.entry].emergency or "incident"
             card = gate.confirm_card(kind, person.language, values)
-        elif found.outcome is Outcome.SUGGEST:
-            card = self.answers.suggestions(found.suggestions, person.language, clean)
         else:
-            card = self.answers.person_card(person, self.clock.now(), "")
+            card = self.answers.preview(found, person, self.clock.now())
         return Asked(found.outcome, found.entry, found.suggestions, found.confidence, card)
 
     def examine_now(self, data: bytes) -> dict[str, Any] | None:
@@ -197,9 +278,9 @@ class App:
     def forget(self, who: str) -> Forgotten:
         """Forget a person everywhere but in the chain of pseudonyms."""
         return forget(
-            who, db=self.db, store=SqlForgetStore(), identities=self.identities, directory=self.directory,
+            who, db=self.db, store=SqlForgetStore(Codes(self.vault.digest)), identities=self.identities, directory=self.directory,
             auditor=self.audit, clock=self.clock,
-            conversation=lambda person: self.web_place(person).conversation,
+            conversation=lambda person: self.web_place(person).conversation, also=self.procedures.unname,
         )  # fmt: skip
 
     def verify_audit(self) -> AuditReport:
@@ -222,17 +303,32 @@ class App:
     def handlers(self) -> dict[str, Callable[[Payload], None]]:
         """Job kinds and what runs them."""
         return {
-            "delivery.send": lambda payload: _ignore(self.deliverer.send(payload["delivery"])),
-            "reporting.analyse": lambda payload: self._finish(
-                f"analyse:{payload['sha256']}", self.reports.analyse, payload
-            ),
+            SEND: lambda payload: _ignore(self.deliverer.send(payload["delivery"])),
+            "reporting.analyse": self._reporting("analyse", self.reports.analyse),
+            "reporting.spread": self._reporting("spread", self.reports.outcome.spread),
+            "reporting.alert": self._reporting("alert", self.reports.alerts.send),
+            "reporting.late": self._reporting("late", self.reports.outcome.late),
+            "reporting.prune": lambda _payload: _ignore(self.work(self.prune_mail)),
+            "reporting.act": self._reporting("act", mail_desk(self).act),
             "desk.show": self.room.show,
-            "oncall.page": lambda payload: self._finish(payload["page"], self.oncall.run, payload),
-            "learning.send": lambda _payload: _ignore(self.nudge_send(now=False)),
+            "oncall.page": lambda payload: self._finish(payload["page"], self.calling.paging.call, payload),
+            **self.calling.handlers(),
+            **self.procedures.handlers(self._finish),
+            **tracker_handlers(self),
+            **partnering.handlers(self.partners),
+            "learning.send": lambda _payload: self._look_at_tips(),
+            "learning.measure": lambda _payload: _ignore(self.work(self.measures.close)),
+            "api.prune": lambda _payload: prune_api(self),
+            "figures.close": lambda _payload: close_figures(self),
+            "people.review": lambda _payload: _ignore(self.targets.review(self.clock.now())),
             "learning.prune": lambda _payload: _ignore(self.work(self.nudges.prune)),
             "answering.keep": lambda payload: self._finish(
                 f"propose:{payload['proposal']}", self.proposals.write, payload
             ),
+            "authoring.write": lambda payload: self._finish(
+                f"answer:{payload['change']}", self.authoring.writer.write, payload
+            ),
+            "authoring.reviews": lambda _payload: _ignore(self.reviews.send(self.work, self.clock.now())),
             "audit.anchor": lambda _payload: _ignore(self.audit.anchor(self.db, self.anchors, self.clock.now())),
         }
 
@@ -241,21 +337,29 @@ class App:
         """Where heads of the audit chain are kept outside the database."""
         return self.settings.data / "audit.anchors"
 
+    def prune_mail(self, work: Work) -> int:
+        """Delete contents of reported mail that were kept long enough; how many."""
+        self.reports.tidy(work)
+        limits = Limits(self.settings.mail_days, self.settings.mail_total_mb * 1_000_000)
+        return Keeping(self.report_store, limits).prune(work)
+
     def nudge_plan(self) -> list[Decision]:
         """Who would get which lesson, when and why."""
         return self.nudges.plan(self.clock.now())
+
+    def nudge_attendance(self) -> list[Attended]:
+        """Who has attended how much of which course."""
+        return self.nudges.attendance(self.clock.now())
 
     def nudge_send(self, *, now: bool) -> Sending:
         """Send what is due; with `now` whatever the hour."""
         return self.nudges.send_now(self.work, self.clock.now(), at_once=now)
 
     def deliver_waiting(self) -> int:
-        """Send queued messages from this process (the command line has no engine); the number sent."""
-        rows = self.core.due(self.clock.now(), 10_000)
-        return sum(self._deliver(row["payload"]) for row in rows if row["kind"] == "delivery.send")
-
-    def _deliver(self, payload: str) -> bool:
-        return self.deliver(json.loads(payload)["delivery"])
+        """Send queued messages from this process (the command line has no engine), tips last; the number sent."""
+        now = self.clock.now()
+        rows = [json.loads(row["payload"]) for row in self.core.due(now, 10_000) if row["kind"] == SEND]
+        return sum(self.deliver(row["delivery"]) for row in [*rows, *self.core.due_tips(now, 10_000)])
 
     def deliver(self, delivery: str) -> bool:
         """Send a delivery now; False if it has to wait (the outbox sends it later)."""
@@ -264,25 +368,36 @@ class App:
         except RetryLater:
             return False
 
+    def sent_now(self, person: Person, place: Place, card: Card, key: str) -> bool:
+        """Store a message to a person and send it at once; whether it is there. Raises `RetryLater`, `StoreUnavailable`."""
+        delivery = self.work(lambda work: work.say(person.key, place, card, key, live=True))
+        return self.deliverer.send(delivery or SqlLetterStore(self.db).delivery_of(key))
+
+    def unreached(self, delivery: str, why: str) -> None:
+        """What somebody was told did not reach them: the desk sees it at the ticket."""
+        if number := self.core.ticket_of(delivery):
+            self.work(lambda work: self.tickets.log(work, number, "secdesk", "unreached", why))
+
     def search_mode(self) -> str:
         """`full`, `light` or `words`."""
         return self.contents.search.mode
 
-    def console_link(self, who: str) -> tuple[Person, str]:
-        """A one-time sign-in link for a help desk person ("": who is on duty, else the first). Raises `NotFound`."""
-        roles = self.organisation().desk_roles()
-        desk = [person for person in self.directory.people() if person.roles & roles]
-        rota = self.contents.rota.current
-        duty = [who] if who else [*(rota.on_duty(self.clock.now()) if rota else []), *(person.id for person in desk)]
-        chosen = next(
-            (p for name in duty for p in desk if name.casefold() in {p.id.casefold(), p.email.casefold()}), None
-        )
-        if chosen is None:
-            raise NotFound(f"{who or 'nobody'} is at the help desk: give somebody a desk role in people.yaml")
-        from adapters.web.signin import new_link  # noqa: PLC0415 (brings the web framework in; only here)
+    def console_link(self, who: str, *, admin: bool = False) -> tuple[Person, str]:
+        """A one-time sign-in link for somebody who may be in the console (see `bot.app.entering`). Raises `NotFound`."""
+        from bot.app.entering import console_link  # noqa: PLC0415 (brings the web framework in; only here)
 
-        path = self.work(lambda work: new_link(work, self.web, self.vault, self.identities, chosen))
-        return chosen, self.settings.url + path
+        return console_link(self, who, admin=admin)
+
+    def reach(self, key: str) -> Place | None:
+        """Where a pseudonym gets what cannot wait: on chat, else by mail, else in the local web chat."""
+        return _reach(self.core, self.identities, self.vault, self.settings, self.platforms, self.channels, key)
+
+    def _look_at_tips(self) -> None:
+        self.switchover.look(self.work, self.clock.now())
+        self.nudges.send_now(self.work, self.clock.now(), at_once=False, due_only=True)
+
+    def _reporting(self, kind: str, job: Callable[[Payload], None]) -> Callable[[Payload], None]:
+        return lambda payload: self._finish(reporting.job_key(kind, payload), job, payload)
 
     def _finish(self, key: str, job: Callable[[Payload], None], payload: Payload) -> None:
         job(payload)
@@ -339,7 +454,7 @@ class NoJobs:
         raise StoreUnavailable("no job engine in this process")
 
 
-def build(
+def build(  # noqa: PLR0915 (the list of what there is)
     settings: Settings,
     *,
     clock: Clock | None = None,
@@ -357,10 +472,18 @@ def build(
     """
     clock = clock or SystemClock()
     if contents is None:
-        contents = load_contents(settings.overlay, settings.data / "cache", lambda: _today(clock), settings.search)
+        # the folder may come later: the first answer that is written here makes it
+        contents = load_contents(
+            settings.knowledge,
+            settings.data / "cache",
+            lambda: _today(clock),
+            settings.search,
+            alone=not settings.approval,
+        )
     vault = open_vault(settings.key, settings.data)
     db = db or open_db(settings.database, settings.data)
     vault.check(db)
+    roster, release = attach_roster(contents, db, vault, clock)
 
     def org() -> Organisation:
         return contents.organisation.current
@@ -385,20 +508,38 @@ def build(
     identities = Identities(db, SqlIdentityStore(db), vault, contents.directory)
     attachments = Attachments(tickets_sql, vault)
     foundation = Foundation(
-        settings, db, vault, clock, identities, org, lambda name: platform_store(name, db), attachments.open
+        settings, db, vault, clock, identities, org, lambda name: platform_store(name, db), attachments.open,
+        lambda found: take_slack(holder[0].sources, found),
     )  # fmt: skip
     platforms = load_platforms(foundation) if channels is None else {}
     ours: dict[str, Channel] = {"web": WebChannel(web, clock)}
+    if channels is None and (
+        mails := posting.mail_channel(settings, db, vault, clock, identities.who, org, attachments.open)
+    ):
+        ours[posting.NAME] = mails
     channels = dict(channels or ours | {name: platform.channel for name, platform in platforms.items()})
     refuse_samples(settings, org(), channels)
     bridge, sandbox = LoopBridge(), Sandbox()
-    deliverer = Deliverer(core, channels, clock, bridge, counted)
-    oncall = OnCall(tickets_sql, pagers or [LogPager()], lambda: contents.rota.current, clock, link)
+    deliverer = Deliverer(core, channels, clock, bridge, counted, lambda *lost: holder[0].unreached(*lost),  # noqa: PLW0108
+                          partial(has_left, contents, identities))  # fmt: skip
+    reach = partial(_reach, core, identities, vault, settings, platforms, channels)
+    oncall = OnCall(
+        tickets_sql,
+        pagers or make_pagers(settings, clock, channels, bridge, identities, org, reach, lambda *page: holder[0].sent_now(*page)),  # noqa: PLW0108
+        lambda: contents.rota.current, clock, link,
+        lambda key: person.id if (person := identities.who(key)) else "",
+    )  # fmt: skip
     tickets = Tickets(
         tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix,
-        lambda text: redact(text).text, attachments,
+        lambda text: redact(text).text, attachments, lambda: org().file.language,
     )  # fmt: skip
-    relay = Relay(tickets, core, words)
+    relay = Relay(tickets, core, words, reach)
+    calling = make_calling(
+        tickets_sql, oncall, tickets, identities, org, lambda: contents.sla.current, reach,
+        lambda change: holder[0].work(change), clock, (  # noqa: PLW0108
+            SqlContainmentStore(db), account_control(settings), SqlCodeStore(db), vault,
+        ),
+    )  # fmt: skip
     mailroom = Mailroom(contents, settings, examiner or sandbox, clock.now)
     spool = Spool(
         settings.data / "spool", lambda data: vault.seal("spool", data), lambda data: vault.unseal("spool", data)
@@ -407,59 +548,128 @@ def build(
         emergency_flow.Parts(
             gate=lambda: contents.gate.current, organisation=org, escalation=tickets,
             redact=lambda text: redact(text).text, call=oncall.call, spool=spool,
-            on_duty=lambda at: bool((rota := contents.rota.current) and rota.on_duty(at)),
+            on_duty=lambda at: bool(oncall.on_duty(at)), still_open=tickets.in_trouble,
         ),
         lambda: answers,
     )  # fmt: skip
     offers = Proposals(
-        SqlQuestionStore(db), lambda: packaged_shelf(settings.overlay),
+        SqlQuestionStore(db), lambda: packaged_shelf(settings.knowledge),
         lambda: answer_vocabulary(org(), contents.gate.current.kinds), org, settings.knowledge, settings.data / "cache",
         clock,
     )  # fmt: skip
+
+    def known() -> Knowledge:
+        return contents.knowledge.current
+
+    ours_ = Ours(lambda: known().hearing.ours, lambda: contents.register.current, lambda: org().file.domains)
     answers = Answers(
-        lambda: contents.knowledge.current, org, tickets, SqlQuestionStore(db), door,
-        lambda person, at: local_time(tickets.promise("S1", at), person, at), offers.propose,
+        known, org, tickets, SqlQuestionStore(db), door, Understanding(known, ours_),
+        Replies(known, org, lambda person, at: local_time(tickets.promise("S1", at), person, at, org().words)), offers.propose,
+        lambda work, turn, entry: nudges.under_answer(work, turn, entry),  # noqa: PLW0108 (made below)
     )  # fmt: skip
+
+    def watch(module: str, key: str) -> bool:
+        person = identities.who(key)
+        return allowed(contents.lessons.current.privacy, module, org().values(person.entity if person else ""))
+
+    sources = make_sources(contents, roster, lambda change: holder[0].work(change), identities)  # noqa: PLW0108
+    targets, about = make_targets(contents, sources, identities, lambda key: watch("targets", key))
+    codes = Codes(vault.digest)
+    learning = SqlLearningStore(db, codes)
+    handing = Handing(
+        SqlPersonExport(db, codes), vault, attachments, tickets_sql,
+        lambda key: web_place(vault, person.id).conversation if (person := identities.who(key)) else "",
+        lambda: words().say(org().file.language, "learning.data.too_much"),
+    )  # fmt: skip
+    measures = Measures(
+        store=SqlMeasureStore(db), learning=learning, people=identities.people, values=lambda entity: org().values(entity),
+        library=lambda: contents.lessons.current, codes=codes,
+    )  # fmt: skip
+    learning.recode(clock.now())
     nudges = Nudges(
-        lessons=lambda: contents.lessons.current, organisation=org, directory=identities, store=SqlLearningStore(db),
-        place_of=lambda key: _place_of(core, identities, vault, settings, platforms, key),
-        meet=lambda people: identities.meet_all(people, clock.now()),
+        lessons=lambda: contents.lessons.current, organisation=org, directory=identities, store=learning, place_of=reach,
+        held_out=lambda key, values: measures.held_out(key, values, clock.now()), hand_over=handing.over,
+        habits_of=lambda person: habits(contents, lambda: nudges.rules.hours, person),
+        meet=lambda people: identities.meet_all(people, clock.now()), watch=watch, decisions=SqlDecisionStore(db),
+    )  # fmt: skip
+    waves = Waves(nudges, SqlWaveStore(db))
+    switchover = Switchover(nudges, SqlSwitchStore(db), answers.shown_to)
+    partners = partnering.make(
+        db,
+        vault,
+        clock,
+        contents,
+        identities,
+        org,
+        reach,
+        settings.url,
+        lambda change: holder[0].work(change),  # noqa: PLW0108
+    )
+    authoring, reviews = make_authoring(
+        settings, contents, db, clock, identities, tickets,
+        lambda key: _place_of(core, identities, vault, settings, platforms, key),
+        lambda change: holder[0].work(change),  # noqa: PLW0108 (it is made below)
+    )  # fmt: skip
+    procedures = make_procedures(
+        contents, db, vault, clock, identities, tickets, oncall, reach, lambda change: holder[0].work(change),  # noqa: PLW0108
     )  # fmt: skip
     desk_room = room.DeskRoom(
         room.Parts(
             db=db, store=SqlRoomStore(db), tickets=tickets, identities=identities, organisation=org, channels=channels,
             places=lambda: [place for platform in platforms.values() if (place := platform.desk())], bridge=bridge,
-            clock=clock,
+            clock=clock, more=lambda ticket: (*calling.containment.blocks(ticket), *procedures.blocks(ticket)),
         )
     )  # fmt: skip
     listeners: dict[type, tuple[Callable[[Work, Any], None], ...]] = {
-        VerdictGiven: (nudges.on_verdict,), QuestionAsked: (nudges.on_question,), EmergencyRaised: (nudges.on_emergency,),
-        TicketChanged: (desk_room.on_change,),
+        VerdictGiven: (nudges.on_verdict,), QuestionAsked: (nudges.on_question,),
+        EmergencyRaised: (nudges.on_emergency, waves.on_emergency, procedures.on_emergency),
+        RecipientsWarned: (nudges.on_warned,), ProcedureEnded: (procedures.improving.on_ended,),
+        TicketChanged: (desk_room.on_change, procedures.on_ticket),
+        TicketResolved: (lambda work, event: reports.outcome.on_resolved(work, event), calling.on_resolved),  # noqa: PLW0108 (made below)
     }  # fmt: skip
     report_store = SqlReportStore(db)
     reports = reporting.Reports(
         reporting.Parts(
             db=db, store=report_store, core=core, auditor=audit, vault=vault, identities=identities, escalation=tickets,
             organisation=org, clock=clock, admit=admit, examine=mailroom.examine, listeners=listeners,
-            committed=wake,
+            committed=wake, lexicon=lambda: contents.mail.current, campaigns=SqlCampaignStore(db),
+            reader=examiner or sandbox, person_bytes=settings.mail_person_mb * 1_000_000, promise=tickets.promise,
+            when=lambda person, to, at: local_time(to, person, at, org().words),
+            place_of=reach,
+            address=settings.report_address,
         )
     )  # fmt: skip
     desk = Desk(
         DeskParts(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
-            redact=redact, responders=(reports, relay, nudges, answers), listeners=listeners, committed=wake, count=counted,
-            inside=desk_room.listens, room=desk_room,
+            redact=redact, listeners=listeners,
+            responders=(procedures.chat, procedures.improving,
+                        reports, relay, calling.paging, calling.codes, calling.containment, about, nudges, reviews,
+                        partners.desk, answers),
+            committed=wake, count=counted, inside=desk_room.listens, room=desk_room,
             confidential=lambda message: front.confidential(message),  # noqa: PLW0108 (it is made of the whole)
-            notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values),
+            notice=lambda turn: contents.gate.current.secret_card(turn.removed, turn.lang, turn.values), pasted=pasted_mail,
+            command=lambda text, person: (
+                nudges.command(text) or procedures.chat.command(text, person) or partners.desk.command(text, person)
+            ),
+            language=lambda text: contents.knowledge.current.language(text),  # noqa: PLW0108 (the one in use then)
         )
     )  # fmt: skip
     app = App(
-        settings, clock, db, vault, contents, core, web, identities, audit, desk, answers, tickets, oncall, reports,
+        settings, clock, db, vault, contents, core, web, SqlSessionStore(db), identities, audit, desk, answers, tickets, oncall,
+        reports,
         report_store, nudges, deliverer, channels, spool, listeners, sandbox, bridge, platforms, desk_room, relay, offers,
-        SqlAmendStore(), count,
+        SqlAmendStore(), authoring, reviews, count, calling,
+        Triage(SqlTriageStore(db), tickets, lambda person: at_the_desk(person, org()), words),
+        roster=roster, measures=measures, handing=handing, stop=[release],
+        sources=sources, targets=targets, about=about,
+        waves=waves, switchover=switchover, procedures=procedures, partners=partners,
     )  # fmt: skip
     front = FrontDesk(app)
     holder.append(app)
+    if tracking := make_tracking(app):
+        app.tracking = tracking
+        listeners[TicketChanged] = (*listeners[TicketChanged], tracking.on_change)
     return app
 
 
@@ -479,15 +689,30 @@ def _place_of(
 ) -> Place | None:  # fmt: skip
     """Where a person can be written to: where they last wrote from in private, else their chat on a platform, else the
     local web chat if it is on."""
+    if found := _chat_of(core, platforms, key):
+        return found
+    person = identities.who(key) if settings.local_chat else None
+    return web_place(vault, person.id) if person else None
+
+
+def _chat_of(core: SqlCoreStore, platforms: Mapping[str, Platform], key: str) -> Place | None:
+    """Where a person is on chat: where they last wrote from in private, else their chat on a platform."""
     where = core.last_place(key)
     place = place_from(where) if where else None
     if place and place.private:
         return replace(place, thread="")  # not under whatever they wrote last
-    for platform in platforms.values():
-        if found := platform.place_of(key):
-            return found
-    person = identities.who(key) if settings.local_chat else None
-    return web_place(vault, person.id) if person else None
+    return next((found for platform in platforms.values() if (found := platform.place_of(key))), None)
+
+
+def _reach(
+    core: SqlCoreStore, identities: Identities, vault: KeyVault, settings: Settings, platforms: Mapping[str, Platform],
+    channels: Mapping[str, Channel], key: str,
+) -> Place | None:  # fmt: skip
+    """Where a person gets what cannot wait: on chat, else by mail, else in the local web chat."""
+    chat = _chat_of(core, platforms, key)
+    if chat is None and posting.NAME in channels and (person := identities.who(key)) and person.email:
+        return Place(posting.NAME, key)
+    return chat or _place_of(core, identities, vault, settings, platforms, key)
 
 
 def _today(clock: Clock) -> date:

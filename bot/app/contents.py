@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from adapters.directories.file import FileDirectory, load_people
-from bot.answering.answers import Judgement, Knowledge
+from adapters.directories.file import FileDirectory, load_said
+from bot.answering.answers import Knowledge
 from bot.answering.emergency import Gate
 from bot.answering.emergency_kept import open_gate
-from bot.answering.encoder import Encoders, load_encoders
+from bot.answering.encoder import Encoders, encoders_for
 from bot.answering.entries import Library as AnswerLibrary
 from bot.answering.entries import Vocabulary as AnswerVocabulary
+from bot.answering.golden import faults_of
+from bot.answering.knowledge import as_of as answers_as_of
 from bot.answering.knowledge import read_answers
-from bot.answering.search import Index, decide, load_generic
+from bot.answering.languages import Languages, load_languages
+from bot.answering.loaded import Hearing, load_hearing
+from bot.answering.search import Index, load_generic
 from bot.answering.smalltalk import load_smalltalk
+from bot.app import contract_files, procedure_files
+from bot.app.candidates import Candidates, IndexSearch
 from bot.content import Faults, Shelf, packaged_shelf
+from bot.contracts import Contract
+from bot.directory import Said
+from bot.directory_rules import FILE as DIRECTORY
+from bot.directory_rules import DirectoryRules, load_rules
 from bot.errors import ContentError, Fault
 from bot.helpdesk.oncall import Rota, load_rota
-from bot.helpdesk.sla import Target, load_sla
+from bot.helpdesk.sla import Sla, load_sla
+from bot.kept import content, kept, names
 from bot.learning.lessons import read_lessons
+from bot.learning.notes import as_of as lessons_as_of
 from bot.learning.shapes import Library as Lessons
 from bot.learning.shapes import Vocabulary as LessonVocabulary
-from bot.model import Severity
+from bot.model import Person
 from bot.organisation import Organisation, Words, load_organisation, load_words
+from bot.procedures.library import FOLDER as PROCEDURES
+from bot.procedures.library import read_procedures
+from bot.procedures.shapes import Library as Procedures
+from bot.register import FILE as REGISTER
+from bot.register import Register, load_register
 from bot.reload import Poller, Watched
 from bot.reporting.lexicon import Lexicon, load_lexicon
 
@@ -39,16 +57,22 @@ class Contents:
 
     organisation: Watched[Organisation]
     directory: FileDirectory
-    people: Watched[None]
+    people: Watched[DirectoryRules]
+    roster: Watched[None]
     rota: Watched[Rota | None]
-    sla: Watched[Mapping[Severity, Target]]
+    sla: Watched[Sla]
     gate: Watched[Gate]
     knowledge: Watched[Knowledge]
     lessons: Watched[Lessons]
     mail: Watched[Lexicon]
+    candidates: Candidates
+    register: Watched[Register]
+    procedures: Watched[Procedures]
+    partners: Watched[Mapping[str, Contract]]
 
     def watched(self) -> list[Watched[Any]]:
-        return [self.organisation, self.people, self.rota, self.sla, self.gate, self.knowledge, self.lessons, self.mail]
+        return [self.organisation, self.people, self.roster, self.rota, self.sla, self.gate, self.knowledge, self.lessons,
+                self.mail, self.register, self.procedures, self.partners]  # fmt: skip
 
     @property
     def search(self) -> Index:
@@ -65,22 +89,32 @@ class Contents:
         return Poller(self.watched())
 
 
-def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], date], search: str) -> Contents:
-    """Load everything. Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml."""
+def load_contents(
+    overlay: Path | None, cache: Path | None, today: Callable[[], date], search: str, *, alone: bool = False
+) -> Contents:
+    """Load everything. `alone`: answers need no second person.
+
+    Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml.
+    """
     shelf, ours = packaged_shelf(overlay), packaged_shelf(None)
-    directory = FileDirectory(overlay)
-    fitted: list[Index] = []  # the last one: an edit starts from it
-    organisation = Watched("organisation", lambda: _organisation(shelf), lambda: shelf.stamp(*ORG_FILES))
+    encoders = _encoders(cache, search)
+    directory = FileDirectory(overlay, lambda: _noon(today()))
+    candidates = Candidates(lambda entries, generic, languages, previous: Index.fit(
+        entries, cache=cache, generic=generic, encoders=previous.encoders, previous=previous, languages=languages
+    ))  # fmt: skip
+    organisation = Watched(
+        "organisation",
+        lambda: kept(cache, "organisation", content(shelf, *ORG_FILES), Organisation, lambda: _organisation(shelf)),
+        lambda: shelf.stamp(*ORG_FILES),
+    )
 
     def org() -> Organisation:
         return organisation.current
 
-    def names() -> list[str]:
-        return [person.name for person in directory.people()]
-
-    def people() -> None:
-        file = org().file
-        directory.replace(load_people(shelf, org().roles, file.entities, file.language, file.timezone))
+    def people() -> DirectoryRules:
+        said, rules = read_people(shelf, org())
+        directory.replace(said, rules.merging)
+        return rules
 
     def rota(strict: bool) -> Rota | None:
         faults = Faults()
@@ -91,41 +125,50 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
 
     def knowledge(strict: bool) -> Knowledge:
         faults = Faults()
-        vocabulary = answer_vocabulary(org(), gate.current.kinds)
-        library = read_answers(shelf, vocabulary, faults, today=today(), cache=cache)
+        vocabulary = answer_vocabulary(org(), gate.current.kinds, alone=alone)
+        made_of = (*content(shelf, "answers", "search/wording.yaml"), names(*vars(vocabulary).values()))
+        library = answers_as_of(kept(
+            cache, "library", made_of, AnswerLibrary,
+            lambda: read_answers(shelf, vocabulary, faults, today=today(), cache=cache), lambda _made: not faults.found,
+        ), today())  # fmt: skip
         small, generic = load_smalltalk(shelf, faults), load_generic(shelf, faults)
+        languages, hearing = _hearing(shelf, faults, org())
         if strict:
             faults.check()
         if faults.found:  # nothing good has been in use yet: what ships stands in for what is broken
             shipped = read_answers(ours, vocabulary, Faults(), today=today(), cache=cache)
             library, small, generic = _joined(library, shipped), load_smalltalk(ours, Faults()), load_generic(ours)
-        previous = fitted[0] if fitted else None
-        if previous:
-            encoders = previous.encoders
-        elif search == "words":
-            encoders = Encoders("words", ())
+            languages, hearing = _hearing(ours, Faults(), org())
+        if candidates.used is None:
+            index = Index.fit(library, cache=cache, generic=generic, encoders=encoders(), languages=languages)
         else:
-            encoders = load_encoders(cache, light=search == "light")
-        # an edit starts from what is in use, so that it is live within a second; the next start fits everything anew
-        index = Index.fit(library, cache=cache, generic=generic, encoders=encoders, previous=previous)
-        fitted[:] = [index]
-        return Knowledge(library, IndexSearch(index), small)
+            index = candidates.index(library, generic, languages)
+            if strict and (broken := candidates.broken(library, generic, languages)):
+                raise ContentError(faults_of(broken, library, shelf))
+        candidates.use(library, index, generic, languages)
+        return Knowledge(library, IndexSearch(index), small, languages, hearing)
 
     def lessons(strict: bool) -> Lessons:
         faults = Faults()
-        library = read_lessons(
-            shelf, lesson_vocabulary(org(), knowledge_.current, gate.current.kinds, names()), faults, today=today()
-        )
+        vocabulary = lesson_vocabulary(org(), knowledge_.current, gate.current.kinds, list(directory.people()))
+        library = lessons_as_of(kept(
+            cache, "lessons", (*content(shelf, "lessons", "learning"), names(*vars(vocabulary).values())), Lessons,
+            lambda: read_lessons(shelf, vocabulary, faults, today=today()), lambda _made: not faults.found,
+        ), today())  # fmt: skip
         if strict:
             faults.check()
         return library
 
-    people_ = Watched("people", people, lambda: (shelf.stamp("people.yaml"), id(organisation.current)))
+    people_ = Watched("people", people, lambda: (shelf.stamp("people.yaml", DIRECTORY), id(organisation.current)))
+    roster = Watched("roster", directory.refresh, directory.stamp)
     rota_ = Watched(
         "on call", lambda: rota(True), lambda: (shelf.stamp("oncall.yaml"), tuple(p.id for p in directory.people())),
         lambda: rota(False),
     )  # fmt: skip
-    sla = Watched("targets", lambda: _sla(shelf), lambda: shelf.stamp("sla.yaml"), lambda: _sla(ours))
+    sla = Watched(
+        "targets", lambda: kept(cache, "targets", content(shelf, *contract_files.TARGET_FILES), Sla, lambda: _sla(shelf)),
+        lambda: shelf.stamp(*contract_files.TARGET_FILES), lambda: _sla(ours),
+    )  # fmt: skip
     gate = Watched("emergencies", lambda: open_gate(shelf, cache), lambda: shelf.stamp("emergencies"))
     knowledge_ = Watched(
         "answers", lambda: knowledge(True),
@@ -136,9 +179,28 @@ def load_contents(overlay: Path | None, cache: Path | None, today: Callable[[], 
         "lessons", lambda: lessons(True), lambda: shelf.stamp("lessons", "learning"), lambda: lessons(False)
     )
     mail = Watched(
-        "mail checks", lambda: load_lexicon(shelf), lambda: shelf.stamp("phishing"), lambda: load_lexicon(ours)
+        "mail checks",
+        lambda: kept(cache, "lexicon", content(shelf, "phishing", "phishing/wording"), Lexicon, lambda: load_lexicon(shelf)),
+        lambda: shelf.stamp("phishing", "phishing/wording"), lambda: load_lexicon(ours),
+    )  # fmt: skip
+    register = Watched(
+        "register", lambda: _register(shelf, org()), lambda: (shelf.stamp(REGISTER), id(organisation.current)), Register
     )
-    return Contents(organisation, directory, people_, rota_, sla, gate, knowledge_, lessons_, mail)
+    return Contents(
+        organisation, directory, people_, roster, rota_, sla, gate, knowledge_, lessons_, mail, candidates, register,
+        procedure_files.watched(shelf, cache, organisation, gate, today, alone=alone),
+        contract_files.watched(shelf, org, sla, directory),
+    )  # fmt: skip
+
+
+def _encoders(cache: Path | None, search: str) -> Callable[[], Encoders]:
+    """The language models, loaded on a thread while YAML is read: half of it is hashing, and opening libraries."""
+    if search == "words":
+        return lambda: Encoders("words", ())
+    pool = ThreadPoolExecutor(1, "models")
+    loading = pool.submit(encoders_for, search, cache)
+    pool.shutdown(wait=False)
+    return loading.result
 
 
 def _joined(library: AnswerLibrary, shipped: AnswerLibrary) -> AnswerLibrary:
@@ -153,19 +215,19 @@ def _joined(library: AnswerLibrary, shipped: AnswerLibrary) -> AnswerLibrary:
     )
 
 
-def answer_vocabulary(org: Organisation, emergencies: Any) -> AnswerVocabulary:
+def answer_vocabulary(org: Organisation, emergencies: Any, *, alone: bool = False) -> AnswerVocabulary:
     """The names that answers may use."""
-    return AnswerVocabulary({*org.roles, "all"}, set(org.catalogue), set(emergencies), set(org.groups))
+    return AnswerVocabulary({*org.roles, "all"}, set(org.catalogue), set(emergencies), set(org.groups), alone=alone)
 
 
 def lesson_vocabulary(
-    org: Organisation, knowledge: Knowledge, emergencies: Collection[str], people: Collection[str]
+    org: Organisation, knowledge: Knowledge, emergencies: Collection[str], people: Collection[Person]
 ) -> LessonVocabulary:
     """The names that lessons may use."""
     return LessonVocabulary(
         roles={*org.roles, "all"}, placeholders=set(org.catalogue), answers=set(knowledge.library.entries),
         unset=set(org.unset()),
-        emergencies=set(emergencies), people=set(people),
+        emergencies=set(emergencies), people={person.name for person in people}, ids={person.id for person in people},
     )  # fmt: skip
 
 
@@ -182,7 +244,19 @@ def _organisation(shelf: Shelf) -> Organisation:
     return organisation
 
 
-def _sla(shelf: Shelf) -> Mapping[Severity, Target]:
+def read_people(shelf: Shelf, org: Organisation) -> tuple[tuple[Said, ...], DirectoryRules]:
+    """people.yaml, and how it is merged with what other sources say. Raises `ContentError`."""
+    entities = {name.casefold(): key for key, entity in org.file.entities.items() for name in (key, entity.name)}
+    file = org.file
+    rules = load_rules(shelf, org.roles, org.desk_roles(), entities, file.language, file.timezone)
+    return load_said(shelf, org.roles, file.entities), rules
+
+
+def _noon(day: date) -> float:
+    return datetime.combine(day, time(12), UTC).timestamp()
+
+
+def _sla(shelf: Shelf) -> Sla:
     faults = Faults()
     targets = load_sla(shelf, faults)
     faults.check()
@@ -190,7 +264,20 @@ def _sla(shelf: Shelf) -> Mapping[Severity, Target]:
     return targets
 
 
-def lint(overlay: Path | None) -> tuple[list[Fault], list[str], dict[str, int]]:
+def _hearing(shelf: Shelf, faults: Faults, org: Organisation) -> tuple[Languages, Hearing]:
+    """The small words of each language, and the others by which messages are told apart."""
+    languages = load_languages(shelf, faults)
+    return languages, load_hearing(shelf, faults, languages, tuple(org.words.by_language))
+
+
+def _register(shelf: Shelf, org: Organisation) -> Register:
+    faults = Faults()
+    register = load_register(shelf, faults, sample=org.sample)
+    faults.check()
+    return register
+
+
+def lint(overlay: Path | None, *, alone: bool = False) -> tuple[list[Fault], list[str], dict[str, int]]:
     """Every fault of every file, notes of what time has done, and how many of each kind there are. Nothing is fitted."""
     shelf, found, notes = packaged_shelf(overlay), set[Fault](), list[str]()
     counts: dict[str, int] = {}
@@ -201,42 +288,38 @@ def lint(overlay: Path | None) -> tuple[list[Fault], list[str], dict[str, int]]:
         return sorted(found), notes, counts
     directory = FileDirectory(overlay)
     try:
-        directory.replace(load_people(shelf, org.roles, org.file.entities, org.file.language, org.file.timezone))
+        said, rules = read_people(shelf, org)
+        directory.replace(said, rules.merging)
     except ContentError as error:
         found.update(error.faults)
     faults = Faults()
     load_rota(shelf, faults, [person.id for person in directory.people()])
-    load_sla(shelf, faults)
+    sla = load_sla(shelf, faults)
+    notes += contract_files.lint(shelf, faults, sla, org, directory)
     small = load_smalltalk(shelf, faults)
+    _hearing(shelf, faults, org)
+    register = load_register(shelf, faults, sample=org.sample)
     gate = Gate(shelf)
     found.update(gate.faults)
-    answers = read_answers(shelf, answer_vocabulary(org, gate.kinds), faults)
+    steps = {Path(file).stem for file, _, _ in shelf.folder(PROCEDURES)}
+    named = replace(answer_vocabulary(org, gate.kinds, alone=alone), procedures=steps)
+    answers = read_answers(shelf, named, faults)
     knowledge = Knowledge(answers, _NoSearch(), small)
-    lessons = read_lessons(
-        shelf, lesson_vocabulary(org, knowledge, gate.kinds, [person.name for person in directory.people()]), faults
-    )
+    lessons = read_lessons(shelf, lesson_vocabulary(org, knowledge, gate.kinds, list(directory.people())), faults)
+    procedures = read_procedures(shelf, procedure_files.vocabulary(org, gate.kinds, alone=alone), faults)
     try:
         load_lexicon(shelf)
     except ContentError as error:
         found.update(error.faults)
     found.update(faults.found)
-    notes += [str(note) for note in (*answers.notes, *lessons.notes)]
+    notes += [str(note) for note in (*answers.notes, *lessons.notes, *procedures.notes)]
+    notes += [f"{register.file}: {note}" for note in register.notes(date.today())]
     notes += [f"org.yaml: {name} has no value; answers that need it say to ring the desk" for name in org.unset()]
+    notes += [f"org.yaml: {name} is words, and not said in {', '.join(codes)}" for name, codes in org.unspoken()]
     counts = {"people": len(list(directory.people())), "answers": len(answers.entries), "lessons": len(lessons.lessons),
+              "procedures": len(procedures.procedures),
               "emergencies": len(gate.kinds)}  # fmt: skip
     return sorted(found), notes, counts
-
-
-class IndexSearch:
-    """`bot.answering.answers.Searcher` over a fitted index."""
-
-    def __init__(self, index: Index) -> None:
-        self.index = index
-
-    def judge(self, question: str, allowed: Collection[str]) -> Judgement:
-        ranking = self.index.rank(question, allowed)
-        ids = tuple(candidate.id for candidate in ranking.candidates[:10])
-        return Judgement(decide(ranking), ids, ranking.p1)
 
 
 class _NoSearch:

@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import bot
-from bot.app import KNOWN_CHANNELS, App, build
+from bot.app import KNOWN_CHANNELS, App, build, calling, entering, posting, staff, tracking
 from bot.app.channels import examine_platforms
 from bot.app.serving import listen
 from bot.errors import ConfigError, ContentError, SecdeskError
 from bot.health import Check
-from bot.settings import FILE, Settings
+from bot.settings import FILE, SEARCHES, Settings
 
 SHOWN = 8  # names in a line
 
@@ -33,8 +33,12 @@ def examine(settings: Settings, make: Callable[[Settings], App] = build) -> list
     except (SecdeskError, OSError) as error:
         return [*checks, Check("start", "bad", _one_line(error), "mend that, then run doctor again")]
     try:
-        checks += [*_content(app), *_organisation(app), *_on_call(app), *_channels(settings), *_engine(app)]
+        checks += [*_content(app), *_organisation(app), *calling.examine(app), *_channels(settings), *_engine(app)]
         checks += examine_platforms(app.platforms)
+        checks += posting.doctor(settings)
+        checks += staff.examine(settings, app.contents, app.roster, app.clock.now())
+        checks += tracking.doctor(app)
+        checks += entering.examine(settings, app.clock.now)
     except (SecdeskError, OSError) as error:
         checks.append(Check("database", "bad", _one_line(error), "mend that, then run doctor again"))
     finally:
@@ -69,11 +73,11 @@ def _settings(settings: Settings) -> Iterator[Check]:
     yield Check("settings", "ok" if there else "note", says, "" if there else "run secdesk init")
     for name in settings.unknown_env:
         yield Check("settings", "note", f"{name} is not a setting", "check its spelling; README.md lists them")
+    if settings.public_url and not settings.proxies:
+        mend = "behind a proxy set server.proxies to its address"
+        yield Check("proxies", "note", "limits by address count whoever connects, which a proxy is for everybody", mend)
     if settings.knowledge.name and not settings.overlay and (settings.folder / FILE).is_file():
         yield Check("knowledge folder", "note", f"{settings.knowledge} is not there", "only what ships is used")
-    if settings.issuer:
-        mend = "leave signin.issuer empty and use secdesk console-link"
-        yield Check("sign-in", "bad", "this version cannot sign people in through a provider", mend)
 
 
 def _folder(settings: Settings) -> Iterator[Check]:
@@ -106,6 +110,7 @@ def _content(app: App) -> Iterator[Check]:
     lessons = len(app.contents.lessons.current.lessons)
     yield Check("lessons", "ok" if lessons else "note", f"{lessons} lessons")
     mode, asked, notes = app.search_mode(), app.settings.search, app.contents.search.notes
+    asked = asked if asked in SEARCHES else "full"  # an own model stands in for ours
     mend = "; ".join(notes) or ("" if mode == "full" else "set answers.search to full")
     says = f"{mode} mode" + ("" if mode == asked else f", {asked} was asked for")
     yield Check("search", "ok" if mode == "full" else "note", says, mend)
@@ -132,18 +137,6 @@ def _organisation(app: App) -> Iterator[Check]:
     desk = [person for person in people if person.roles & org.desk_roles()]
     mend = "" if desk else "give somebody a role with desk: true in people.yaml"
     yield Check("people", "ok" if desk else "bad", f"{len(people)} people, {len(desk)} at the help desk", mend)
-
-
-def _on_call(app: App) -> Iterator[Check]:
-    rota = app.contents.rota.current
-    duty = rota.on_duty(app.clock.now()) if rota else []
-    if not duty:
-        mend = "fill oncall.yaml; until then people in trouble get the phone number only"
-        yield Check("on call", "bad", "nobody is on call", mend)
-        return
-    yield Check("on call", "ok", f"now {duty[0]}, then {', '.join(duty[1:]) or 'nobody'}")
-    says = f"pages go to: {', '.join(pager.name for pager in app.oncall.pagers)}, and the console"
-    yield Check("paging", "note", says, "no phone rings: somebody must watch the console")
 
 
 def _channels(settings: Settings) -> Iterator[Check]:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from bot.app import App
 
 log = logging.getLogger(__name__)
-_PERSONAL = ("emergency.", "tickets.", "learning.")  # what these buttons bring is nobody else's business
+_PERSONAL = (
+    "emergency.",
+    "tickets.",
+    "learning.",
+    "people.",
+    "procedure.",
+    "partner.",
+)  # what these buttons bring is nobody else's business
 
 
 class FrontDesk:
@@ -56,7 +63,7 @@ class FrontDesk:
         app, lang = self._app, person.language
         known = app.identities.known_key(person)
         say = app.organisation().words.say
-        values = app.organisation().values(person.entity)
+        values = app.organisation().values(person.entity, lang)
         buttons = (
             Button(say(lang, "button.emergency"), "emergency.start", "incident", "danger"),
             Button(say(lang, "button.report"), "reporting.start"),
@@ -93,6 +100,8 @@ class FrontDesk:
         app = self._app
         if app.contents.gate.current.look(message.text).level != "none":
             return True
+        if any(known.asked(message.text) for known in (app.about, app.procedures.chat, app.partners.desk)):
+            return True
         clean = redact(message.text)
         if clean.removed:
             return True
@@ -100,7 +109,7 @@ class FrontDesk:
             key = app.identities.known_key(message.person)
             if key and self.expects(key, message.place):
                 return False  # the conversation is already going on there
-            return app.answers.confidential(clean.text, message.person)
+            return app.answers.confidential(clean.text, message.person, app.clock.now())
         except (StoreUnavailable, NotFound) as error:
             log.warning("nobody could say whether an answer is private: %s", type(error).__name__)
             return True

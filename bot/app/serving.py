@@ -14,16 +14,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 
 from adapters.engine import DbosJobs
 from adapters.web.app import create_web
 from adapters.web.metrics import Metrics
-from bot.app import App
+from bot.app import App, partnering, posting, tracking
+from bot.app.api import SCHEDULES as API
+from bot.app.calling import SCHEDULES
 from bot.app.channels import Front
 from bot.app.doors import FrontDesk
+from bot.app.figures import SCHEDULES as FIGURES
+from bot.app.procedures import SCHEDULES as PROCEDURES
+from bot.app.tips import pumping
 from bot.app.wiring import web_services
 from bot.cards import Card
 from bot.delivery import Sweeper
@@ -31,6 +36,7 @@ from bot.errors import ConfigError, NotFound, StoreUnavailable
 from bot.model import Action, Message, Reply
 from bot.platforms import Doors
 from bot.settings import Settings
+from bot.turn import SEND
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,7 +45,9 @@ HARD_STOP = 19.0  # seconds after which what still hangs is cut off (its jobs ru
 URGENT_WORKERS = 4
 SENDERS = 16  # replies on their way out at once; they wait for a platform, so never on the threads that handle messages
 ENGINE_AFTER = 2.0  # seconds: loading it takes most of one, which the first answers need
-WORKERS = {"delivery.send": 32, "oncall.page": 8, "reporting.analyse": 2, "desk.show": 4}  # jobs of a kind at once
+# Jobs of a kind at once; twice a second, that many more begin. Mails wait for a place in the sandbox, which has fewer.
+WORKERS = {SEND: 32, "oncall.page": 8, "oncall.chase": 8, "reporting.analyse": 8, "desk.show": 4,
+           "tracker.sync": 4}  # fmt: skip
 
 
 class Edge:
@@ -107,6 +115,11 @@ def listen(settings: Settings) -> socket.socket:
     return sock
 
 
+def behind(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told of proxies: whose `X-Forwarded-For` says who asks. Nothing is taken from the environment."""
+    return {"proxy_headers": bool(settings.proxies), "forwarded_allow_ips": list(settings.proxies)}
+
+
 class Server(uvicorn.Server):
     """Uvicorn, but the signal that stops it is not raised again afterwards: the rest of us still has to stop."""
 
@@ -149,12 +162,23 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
         on_failed=lambda _kind, key, error: app.core.failed(key, error),
     )  # fmt: skip
     jobs.schedule("lessons", "*/10 * * * *", "learning.send")
+    jobs.schedule("reviews", "25 * * * *", "authoring.reviews")
+    jobs.schedule("measure", "50 3 * * *", "learning.measure")
+    jobs.schedule("targets", "20 4 * * *", "people.review")
     jobs.schedule("prune", "30 3 * * *", "learning.prune")
+    jobs.schedule("mail", "40 * * * *", "reporting.prune")
     jobs.schedule("anchor", "5 * * * *", "audit.anchor")
+    schedules = (
+        SCHEDULES | FIGURES | API | PROCEDURES | partnering.SCHEDULES | (tracking.SCHEDULES if app.tracking else {})
+    )
+    for name, (cron, kind) in schedules.items():
+        jobs.schedule(name, cron, kind)
     jobs.start(app.handlers(), wait=False, after=ENGINE_AFTER)
     app.sweeper = Sweeper(app.core, jobs, app.clock)
     edge = Edge(app, metrics)
     poller = app.contents.poller()
+    mailbox = posting.mailbox(app.settings, posting.tokens(app.settings))
+    app.watch = posting.watch(app, mailbox, app.sandbox) if mailbox else None
 
     @contextlib.asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -166,17 +190,20 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
         spool.start()
         for platform in app.platforms.values():
             await platform.start(doors)
-        yield
+        if app.watch:
+            app.watch.start()
+        with pumping(app):
+            yield
         for platform in app.platforms.values():
             await platform.stop()
 
     stopping = threading.Event()
     doors = edge.doors()
     endpoints = {path: door for platform in app.platforms.values() for path, door in platform.endpoints(doors).items()}
-    web = Front(create_web(web_services(app, edge, metrics, jobs)), endpoints)
+    web = Front(create_web(web_services(app, edge, metrics, jobs)), endpoints | tracking.endpoints(app, edge))
     config = uvicorn.Config(
         web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=int(DRAIN) - 4,
-        timeout_keep_alive=10, h11_max_incomplete_event_size=32_768,
+        timeout_keep_alive=10, h11_max_incomplete_event_size=32_768, **behind(app.settings),
     )  # fmt: skip
     server = Server(config)
     announce(app.settings.url)
@@ -184,6 +211,8 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
         asyncio.run(_serve(server, sock, lifespan))
     finally:
         stopping.set()
+        if app.watch:
+            app.watch.stop()
         poller.stop()
         app.sweeper.stop()
         jobs.stop(server.left())

@@ -19,6 +19,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shots", type=int, default=5, help="answers: paraphrases an entry (default: 5)")
     parser.add_argument("--typos", action="store_true", help="answers: ask the questions with typos")
     parser.add_argument("--out-of-scope", type=Path, help="questions: a file of questions nobody can answer here")
+    parser.add_argument(
+        "--pairs", action="store_true", help="mail: which mails are taken for one campaign, instead of verdicts"
+    )
     parser.add_argument("--json", action="store_true", help="the rates as JSON")
 
 
@@ -52,6 +55,8 @@ def _measure(options: argparse.Namespace, settings: Settings) -> Mapping[str, An
             return measures.answers(settings, options.path, options.shots, typos=options.typos)
         case "questions":
             return measures.questions(settings, options.path, options.out_of_scope)
+        case _ if options.pairs:
+            return measures.pairs(options.path)
         case _:
             return measures.mail(settings, options.path)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.cli.opening import opened
 from bot.errors import NotFound
+from bot.helpdesk.triage import Filter
 from bot.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,14 +22,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--state", default="unresolved", choices=["unresolved", "open", "claimed", "resolved", "all"],
         help="list only these (default: unresolved)",
     )  # fmt: skip
+    parser.add_argument("--find", default="", metavar="WORDS", help="list only those that say all these words")
+    parser.add_argument("--rebuild", action="store_true", help="make due times again from the timelines")
 
 
 def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
     with opened(settings()) as app:
-        if options.number:
+        if options.rebuild:
+            print(f"{app.calling.chain.rebuild()} due times were wrong and are right now.")
+        elif options.number:
             _show(app, options.number)
         else:
-            _list(app, options.state)
+            _list(app, options.state, options.find)
     return 0
 
 
@@ -42,8 +47,8 @@ def _show(app: App, number: str) -> None:
         print(f"  {_when(event.at)}  {event.kind:<12} {app.identities.name(event.actor)}: {event.text}")
 
 
-def _list(app: App, state: str) -> None:
-    tickets = app.tickets.queue(state)
+def _list(app: App, state: str, words: str) -> None:
+    tickets = app.triage.found(Filter(state), words, 200) if words else app.tickets.queue(state)
     for one in tickets:
         print(f"{one.number:<9} {one.severity}  {one.state:<8} due {_when(one.next_due_at):<16}  {one.subject}")
     if not tickets:

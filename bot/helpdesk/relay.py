@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,7 +11,7 @@ from bot.cards import Block, Button, Buttons, Card, Facts, Input, Text
 from bot.errors import NotFound
 from bot.helpdesk.attachments import Sealed
 from bot.helpdesk.tickets import Ticket, Tickets
-from bot.model import Action, Person, Severity
+from bot.model import Action, Person, Place, Severity
 from bot.organisation import Words
 from bot.turn import CoreStore, Effect, TicketRequest, Turn, Work, place_key
 
@@ -23,8 +24,14 @@ class Relay:
 
     prefix = "tickets"
 
-    def __init__(self, tickets: Tickets, store: CoreStore, words: Callable[[], Words]) -> None:
-        self._tickets, self._store, self._words = tickets, store, words
+    def __init__(
+        self,
+        tickets: Tickets,
+        store: CoreStore,
+        words: Callable[[], Words],
+        place_of: Callable[[str], Place | None] = lambda _key: None,
+    ) -> None:
+        self._tickets, self._store, self._words, self._place_of = tickets, store, words, place_of
 
     def respond(self, turn: Turn) -> Effect | None:
         """Buttons of this pillar, and text typed while talking with the desk."""
@@ -44,6 +51,8 @@ class Relay:
                 return lambda work: self._leave(work, turn)
             case "reopen":
                 return lambda work: self._reopen(work, turn, value)
+            case "good":
+                return lambda work: self._good(work, turn, value)
             case "mine":
                 mine = self._tickets.of_person(turn.person.key)
                 return lambda _work: self._list(turn, mine)
@@ -60,19 +69,41 @@ class Relay:
         asked = [row["text"] for row in talk if row["direction"] == "in" and row["text"] != typed]
         form = turn.action.form if turn.action else {}
         text = form.get("text", "").strip() or subject or turn.text or (asked[-1] if asked else "")
-        text = text or self._words().say("en", "ticket.no_subject")
+        text = text or self._words().say(turn.lang, "ticket.no_subject")
         severity: Severity = "S2" if form.get("urgency") == "urgent" else "S1"
-        join = f"person:{person.key}"
+        if behalf := form.get("behalf", "").strip():
+            return self._for(
+                work, turn, behalf, TicketRequest("", turn.place, "person", first_line(text), text, severity)
+            )
+        join = f"question:{person.key}"  # an open question of theirs is what they want a person for
         ref = self._tickets.open(
             work, TicketRequest(person.key, turn.place, "person", first_line(text), text, severity, join=join)
         )
+        if ref.joined and severity == "S2":
+            self._tickets.raise_severity(work, ref.number, severity, person.key)
         if form.get("reach") == "phone":
             self._tickets.log(work, ref.number, person.key, "call_me", person.phone)
+        if ref.joined:  # what is in it already is not attached again
+            known = max((e.at for e in self._tickets.timeline(ref.number) if e.kind == "conversation"), default=0.0)
+            talk = [row for row in talk if row["at"] > known]
         if talk:
             lines = "\n".join(("> " if row["direction"] == "in" else "< ") + row["text"] for row in talk)
             self._tickets.log(work, ref.number, person.key, "conversation", lines)
         work.dialogue(person.key, turn.place, "tickets.talk", {"ticket": ref.number})
         return self._opened(turn, ref.number, severity)
+
+    def _for(self, work: Work, turn: Turn, who: str, request: TicketRequest) -> Card:
+        """For a colleague: both see it, and both hear of it where they are."""
+        words, lang = self._words(), turn.lang
+        other = self._tickets.colleague(work, who)
+        if other is None or other.key == turn.person.key:
+            return Card("", (Text(words.say(lang, "person.behalf_unknown", name=who[:80])),), lang=lang)
+        place = self._place_of(other.key) or Place("", "")
+        mine = replace(request, person=other.key, place=place, opener=turn.person.key, opener_place=turn.place)
+        ref = self._tickets.open(work, mine)
+        work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": ref.number})
+        said = words.say(lang, "person.behalf", number=ref.number, name=other.name)
+        return Card("", (Text(said), Buttons((self._leave_button(lang, ref.number),))), "done", lang=lang)
 
     def form(self, action: Action, person: Person) -> Card | None:
         """What to ask before somebody is brought in, where the platform can ask; all of it may stay empty."""
@@ -87,6 +118,15 @@ class Relay:
             (
                 Text(say(lang, "person.form.body")),
                 Input("text", say(lang, "person.form.text"), action.id, send, action.value, optional=True),
+                Input(
+                    "behalf",
+                    say(lang, "person.form.behalf"),
+                    action.id,
+                    send,
+                    action.value,
+                    multiline=False,
+                    optional=True,
+                ),
                 Input("urgency", say(lang, "person.form.urgency"), action.id, send, action.value, choose=urgency),
                 Input("reach", say(lang, "person.form.reach"), action.id, send, action.value, choose=reach),
             ),
@@ -106,7 +146,7 @@ class Relay:
     def _opened(self, turn: Turn, number: str, severity: Severity) -> Card:
         words, lang = self._words(), turn.lang
         target = self._tickets.promise(severity, turn.at)
-        by = local_time(target, turn.person, turn.at)
+        by = local_time(target, turn.person, turn.at, words)
         return Card(
             words.say(lang, "person.title", number=number),
             (
@@ -134,12 +174,16 @@ class Relay:
         return Card("", (Text(self._words().say(turn.lang, "ticket.left")),), lang=turn.lang)
 
     def _reopen(self, work: Work, turn: Turn, number: str) -> Card:
-        if self._tickets.get(number).requester != turn.person.key:
+        if not self._tickets.sees(self._tickets.get(number).requester, number, turn.person.key):
             raise NotFound(number)
         self._tickets.reopen(work, number, turn.person)
         work.dialogue(turn.person.key, turn.place, "tickets.talk", {"ticket": number})
         words = self._words()
         return Card("", (Text(words.say(turn.lang, "ticket.reopened_by_you", number=number)),), "done", lang=turn.lang)
+
+    def _good(self, work: Work, turn: Turn, number: str) -> Card:
+        self._tickets.rate(work, number, turn.person, good=True)
+        return Card("", (Text(self._words().say(turn.lang, "ticket.thanks", number=number)),), "done", lang=turn.lang)
 
     def _list(self, turn: Turn, mine: list[Ticket]) -> Card:
         words, lang = self._words(), turn.lang
@@ -157,8 +201,8 @@ def first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), text)
 
 
-def local_time(moment: float, person: Person, now: float) -> str:
-    """A time as the person reads it: `14:30`, with the date when it is not today."""
+def local_time(moment: float, person: Person, now: float, words: Words | None = None) -> str:
+    """A time as the person reads it: `14:30`, with the date when it is not today (in their language, given `words`)."""
     try:
         zone = ZoneInfo(person.timezone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -167,4 +211,9 @@ def local_time(moment: float, person: Person, now: float) -> str:
         datetime.fromtimestamp(moment, UTC).astimezone(zone),
         datetime.fromtimestamp(now, UTC).astimezone(zone),
     )
-    return then.strftime("%H:%M") if then.date() == today.date() else then.strftime("%d %b, %H:%M")
+    if then.date() == today.date():
+        return f"{then:%H:%M}"
+    if words is None:
+        return f"{then.day} {then:%b, %H:%M}"
+    month = words.say(person.language, "time.months").split("|")[then.month - 1]
+    return words.say(person.language, "time.day", day=then.day, month=month, time=f"{then:%H:%M}")

@@ -26,8 +26,10 @@ from bot.ports import Channel, Clock, Db, Payload, Row, SentRef, Tx
 from bot.turn import Effect, TicketChanged, Turn, Work
 
 FROM_PERSON = frozenset({"said", "again", "file", "disputed", "reported_again", "answered", "worse", "call_me"})
+UNREACHED = "unreached"  # a message of ours that could not be delivered to them
 SHOWN_TEXT = 600
 POST_SECONDS = 25.0
+MOST_PARTNERS = 3  # that a card offers; there may be more in the console
 LEASE = 60.0  # seconds one job may be at a card before another may
 
 
@@ -62,6 +64,7 @@ class Parts:
     places: Callable[[], Sequence[Place]]
     bridge: Bridge
     clock: Clock
+    more: Callable[[Ticket], Sequence[Block]] = lambda _ticket: ()  # what else a card offers
 
 
 class DeskRoom:
@@ -105,8 +108,9 @@ class DeskRoom:
         if not turn.text and not turn.files:
             return self._says(turn, "room.text_only")
         files = self._parts.tickets.sealed(turn.files, turn.lang)
-        mark = self._words.say(turn.lang, "room.note_mark")
-        if turn.text.casefold().startswith(mark.casefold()):
+        marks = self._words.every("room.note_mark")  # of any language: a note must never reach the person
+        text = turn.text.casefold().replace("\u00a0", " ")  # French keyboards put one before a colon
+        if mark := next((mark for mark in marks if text.startswith(mark.casefold())), ""):
             return self._write(turn, "note", number, turn.text[len(mark) :].strip(), files)
         return self._write(turn, "reply", number, turn.text, files)
 
@@ -126,6 +130,9 @@ class DeskRoom:
             return self._does(turn, verb, number, lambda work: plain[verb](work, number, person))
         if verb in worded:
             return self._does(turn, verb, number, lambda work: worded[verb](work, number, person, text))
+        # behind the colon stands who it goes to
+        if verb == "hand" and (not severity or severity in tickets.partners()):
+            return self._does(turn, verb, number, lambda work: tickets.hand_over(work, number, person, severity))
         if verb == "severity" and severity in SEVERITIES:
             tickets.get(number)
             chosen: Severity = severity
@@ -193,10 +200,10 @@ class DeskRoom:
                 self._relay(channel, place, thread, ticket, event)
 
     def _relay(self, channel: Channel, place: Place, thread: Place, ticket: Ticket, event: TicketEvent) -> None:
-        """One more line of the ticket: into the thread, if the person said it."""
+        """One more line of the ticket: into the thread, if the person said it, or if what they were told did not reach them."""
         sent: SentRef | None = None
         card = self._said(ticket, event)
-        if event.kind in FROM_PERSON and (event.kind != "file" or event.actor == ticket.requester):
+        if event.kind in {*FROM_PERSON, UNREACHED} and (event.kind != "file" or event.actor == ticket.requester):
             sent = self._run(channel.send(thread, card, f"desk:{ticket.number}:{event.seq}:{place.channel}"))
         with self._parts.db.tx() as tx:
             if sent:
@@ -234,6 +241,7 @@ class DeskRoom:
                 Input("text", words.say(lang, "room.reply_label"), "desk.reply", words.say(lang, "room.reply"), number)
             )
         blocks.append(Buttons(tuple(self._buttons(ticket, lang))))
+        blocks += self._parts.more(ticket)
         blocks.append(Text(words.say(lang, "room.how", mark=words.say(lang, "room.note_mark")), "muted"))
         tone: Tone = "done" if ticket.state == "resolved" else "emergency" if ticket.severity == "S3" else "desk"
         title = f"{number} · {ticket.severity} · {ticket.subject}"
@@ -248,9 +256,16 @@ class DeskRoom:
             (words.say(lang, "room.state"), state),
             (words.say(lang, "room.holder"), holder),
         ]
+        if partners := self._parts.tickets.partners():
+            with_whom = partners.get(ticket.owner, ticket.owner) or words.say(lang, "room.us")
+            ended = self._parts.tickets.ended(ticket.owner, self._parts.clock.now()) if ticket.owner else None
+            note = f" ({words.say(lang, 'room.contract_ended', day=ended.isoformat())})" if ended else ""
+            facts.append((words.say(lang, "room.with"), with_whom + note))
         if ticket.state != "resolved":
-            reader = Person("", "", timezone=self._parts.organisation().file.timezone)
-            due = local_time(ticket.next_due_at, reader, self._parts.clock.now())
+            file = self._parts.organisation().file
+            reader = Person("", "", language=file.language, timezone=file.timezone)
+            still = words.say(lang, "room.still")
+            due = still if ticket.still else local_time(ticket.next_due_at, reader, self._parts.clock.now(), words)
             facts.append((words.say(lang, "room.due"), due))
         return tuple(facts)
 
@@ -266,10 +281,24 @@ class DeskRoom:
             Button(say(lang, "room.button.severity", severity=severity), "desk.severity", f"{number}:{severity}")
             for severity in others
         ]
-        return [release if ticket.assignee else claim, resolve, *more]
+        return [release if ticket.assignee else claim, resolve, *more, *self._hands(ticket, lang)]
+
+    def _hands(self, ticket: Ticket, lang: str) -> list[Button]:
+        """To a partner, or back to us."""
+        say, number = self._words.say, ticket.number
+        if ticket.owner:
+            return [Button(say(lang, "room.button.take_back"), "desk.hand", f"{number}:")]
+        partners = list(self._parts.tickets.partners().items())[:MOST_PARTNERS]
+        return [
+            Button(say(lang, "room.button.hand", name=name)[:75], "desk.hand", f"{number}:{id_}")
+            for id_, name in partners
+        ]
 
     def _said(self, ticket: Ticket, event: TicketEvent) -> Card:
         lang = self._parts.organisation().file.language
+        if event.kind == UNREACHED:
+            said = self._words.say(lang, "room.unreached", name=self._parts.identities.name(ticket.requester))
+            return Card("", (Text(said), Text(event.text, "muted")), "warning", lang=lang)
         name = self._parts.identities.name(event.actor)
         head = Text(self._words.say(lang, "room.said", name=name), "muted")
         if event.kind == "file" and (file := self._parts.tickets.files(ticket.number).get(event.seq)):

@@ -11,7 +11,12 @@ from datetime import date
 from pathlib import Path
 
 from bot.content import Faults, Shelf, parse, read
+from bot.learning.experiments import read_experiments
+from bot.learning.groups import check_membership, idle_groups, read_courses, read_groups
+from bot.learning.migration import FILE as MIGRATION
+from bot.learning.migration import read_migration
 from bot.learning.notes import notes
+from bot.learning.privacy import read_privacy
 from bot.learning.publishing import Complaint, load_banned, problems, together
 from bot.learning.shapes import Lesson, LessonFile, Library, Vocabulary
 
@@ -35,11 +40,19 @@ def read_lessons(shelf: Shelf, vocabulary: Vocabulary, faults: Faults, *, today:
         for path, what, mend in (*_name(item), *problems(item.lesson, vocabulary, banned)):
             faults.add(item.file, item.document.place(*path), what, mend)
     together(found, faults)
+    groups, gone = read_groups(shelf, vocabulary, faults)
+    check_membership(found, groups, faults)
+    courses = read_courses(shelf, vocabulary, found, faults)
     broken = {fault.file for fault in faults.found[before:]}
     good = sorted((item for item in found if item.file not in broken), key=lambda item: item.lesson.id)
     lessons = {item.lesson.id: item.lesson for item in good}
     files = {item.lesson.id: item.file for item in good}
-    return Library(lessons, files, tuple(notes(good, vocabulary, today or date.today())))
+    said = (*notes(good, vocabulary, today or date.today()), *gone, *idle_groups(groups, list(lessons.values())))
+    migration = read_migration(shelf, vocabulary, faults)
+    return Library(
+        lessons, files, said, groups, courses, read_privacy(shelf, faults), read_experiments(shelf, faults),
+        migration, migration is None and shelf.file(MIGRATION) is not None,
+    )  # fmt: skip
 
 
 def _read_one(file: str, data: bytes, faults: Faults) -> LessonFile | None:

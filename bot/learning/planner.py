@@ -17,6 +17,8 @@ from bot.learning.shapes import DEFAULT_LANGUAGE, Lesson, Library
 from bot.learning.timing import Policy, Slot, Timing
 from bot.learning.workdays import Diary, Holidays, zone
 
+Facts = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -35,7 +37,7 @@ class Decision:
     language: str = DEFAULT_LANGUAGE
     timezone: str = "UTC"
     rules: tuple[str, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: Facts = ()
     notes: tuple[str, ...] = ()
     first: bool = False  # the first message ever
     ask_less: bool = False  # so many unanswered that we ask whether there should be fewer
@@ -69,7 +71,8 @@ class Planner:
         self._zone = zone(timezone) or ZoneInfo("UTC")
         self._language = language
         self._languages = {lesson.id: frozenset(lesson.languages()) for lesson in library.published()}
-        self._courses: dict[tuple[str, bool], list[Lesson]] = {}
+        self._courses: dict[tuple[str, bool, frozenset[str]], list[Lesson]] = {}
+        self._open: dict[tuple[object, ...], tuple[list[str], list[Lesson]]] = {}
 
     def plan(self, people: Iterable[tuple[Learner, Record]], now: float) -> list[Decision]:
         """One decision a person: those with a time first, in its order."""
@@ -82,6 +85,17 @@ class Planner:
             return Decision(learner.key, reason=reason)
         return _Person(self, learner, record).decide(now)
 
+    def place(
+        self, learner: Learner, record: Record, lesson: str, now: float, *, salt: str = "", facts: Facts = ()
+    ) -> Decision:
+        """When this person gets a lesson that somebody sends to many (`reason` "campaign"), or why they don't.
+
+        `salt` names the campaign: people are scattered over five working days by it. Without one it is as soon as may be.
+        """
+        if reason := self._never(learner):
+            return Decision(learner.key, lesson, reason=reason)
+        return _Person(self, learner, record).place(lesson, now, salt, facts)
+
     def _never(self, learner: Learner) -> str:
         if not learner.known:
             return "guest"
@@ -91,10 +105,21 @@ class Planner:
 
     def course(self, learner: Learner) -> list[Lesson]:
         """The live curriculum of this person."""
-        key = (learner.track, learner.high_risk)
+        key = (learner.track, learner.high_risk, learner.groups)
         if key not in self._courses:
-            self._courses[key] = self._library.curriculum(learner.track, high_risk=learner.high_risk)
+            self._courses[key] = self._library.curriculum(
+                learner.track, high_risk=learner.high_risk, groups=learner.groups
+            )
         return self._courses[key]
+
+    def open_to(self, learner: Learner, record: Record) -> tuple[list[str], list[Lesson]]:
+        """Why each lesson of the curriculum can't go to them ("": it can), and those that can."""
+        key = (learner.track, learner.high_risk, learner.groups, learner.language, learner.values, record.stopped)
+        if key not in self._open:
+            course = self.course(learner)
+            barred = [self.barred(lesson, learner, record) for lesson in course]
+            self._open[key] = barred, [lesson for lesson, why in zip(course, barred, strict=True) if not why]
+        return self._open[key]
 
     def diary(self, learner: Learner) -> tuple[Diary, tuple[str, ...]]:
         """Their calendar, and a note if their time zone is unknown."""
@@ -140,16 +165,33 @@ class _Person:
         self._diary, self._notes = planner.diary(learner)
         self._timing = Timing(learner.key, learner.high_risk, self._diary, record, planner.policy)
         self._last = {message.lesson: message for message in record.sent}
-        course = planner.course(learner)
-        self._barred = [planner.barred(lesson, learner, record) for lesson in course]
-        open_to = [lesson for lesson, why in zip(course, self._barred, strict=True) if not why]
+        self._barred, open_to = planner.open_to(learner, record)
+        open_to = [lesson for lesson in open_to if lesson.mandatory or not learner.held_out]
         self._course = Course(open_to, learner, record, self._diary, planner.policy)
 
     def decide(self, now: float) -> Decision:
         offers = [*self._requested(now), *self._reminders(now), *self._triggered(now), *self._scheduled(now)]
         if not offers:
             return Decision(self._learner.key, reason=self._nothing(), notes=self._notes)
-        best = min(offers, key=lambda offer: (offer.at, offer.rank))
+        return self._decided(min(offers, key=lambda offer: (offer.at, offer.rank)))
+
+    def place(self, name: str, now: float, salt: str, facts: Facts) -> Decision:
+        """The time of one lesson out of turn."""
+        lesson = self._planner.lessons.get(name)
+        why = "gone" if lesson is None else self._planner.barred(lesson, self._learner, self._record)
+        if lesson is None or why:
+            return Decision(self._learner.key, name, reason=why)
+        start = self._timing.scattered(now, salt) if salt and not self._planner.policy.at_once else now
+        slot = self._timing.earliest("triggered", start)
+        if slot.at is None:
+            return Decision(self._learner.key, name, reason="no_time", rules=slot.rules)
+        if not self._open(name, slot.at):
+            return Decision(self._learner.key, name, reason="not_theirs")
+        if self._recent(name, slot.at):
+            return Decision(self._learner.key, name, reason="recent")
+        return self._decided(_Offer(slot.at, 1, "triggered", slot.rules, Pick(name, "campaign", facts)))
+
+    def _decided(self, best: _Offer) -> Decision:
         lesson = self._planner.lessons[best.pick.lesson]
         return Decision(
             self._learner.key,
@@ -169,13 +211,15 @@ class _Person:
 
     def _nothing(self) -> str:
         """The one thing that keeps every lesson back, else: nothing is due."""
+        if self._learner.held_out:
+            return "held_out"
         reasons = {"stopped"} if self._record.stopped else set(self._barred)
         return next((why for why in ("stopped", "no_language", "value_missing") if reasons == {why}), "up_to_date")
 
     def _open(self, lesson_id: str, at: float) -> Lesson | None:
         """A lesson from outside the curriculum, if this person may have it on that day."""
         lesson, learner = self._planner.lessons.get(lesson_id), self._learner
-        if lesson is None or not lesson.fits(learner.roles | {learner.track}, learner.high_risk):
+        if lesson is None or not lesson.fits(learner.roles | {learner.track}, learner.high_risk, learner.groups):
             return None
         usable = lesson.sendable(self._diary.day(at)) and not self._planner.barred(lesson, learner, self._record)
         return lesson if usable else None
@@ -198,7 +242,7 @@ class _Person:
     def _triggered(self, now: float) -> Iterator[_Offer]:
         for enrolment in self._record.enrolments:
             slot = self._timing.earliest("triggered", max(now, enrolment.not_before))
-            if slot.at is None or self._recent(enrolment.lesson, slot.at):
+            if slot.at is None or self._recent(enrolment.lesson, slot.at) or 0 < enrolment.not_after < slot.at:
                 continue
             pick = Pick(enrolment.lesson, enrolment.reason, (("topic", enrolment.topic), ("enrolment", enrolment.id)))
             yield from self._offer(slot, 1, "triggered", pick)
@@ -220,7 +264,7 @@ class _Person:
             if pick := self._course.choose(slot.at):
                 yield from self._offer(slot, 2, "scheduled", pick)
                 return
-            later = [at for at in self._course.events() if at > slot.at]
-            if not later:
+            later = self._course.after(slot.at)
+            if later is None:
                 return
-            start = min(later)
+            start = later

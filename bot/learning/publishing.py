@@ -107,6 +107,17 @@ def _names(lesson: Lesson, known: Vocabulary) -> Iterator[Complaint]:
     if lesson.action.intent == "ask" and not lesson.kb:
         yield ("action",), "the button asks, but no answer is named", "add kb with the answer it shows first"
     yield from _emergency(lesson, known)
+    yield from _triggers(lesson, known)
+
+
+def _triggers(lesson: Lesson, known: Vocabulary) -> Iterator[Complaint]:
+    for i, trigger in enumerate(lesson.triggers):
+        for j, entry in enumerate(trigger.entries):
+            if known.answers is not None and entry not in known.answers:
+                place: Spot = ("triggers", i, "entries", j)
+                yield place, f'the answer "{entry}" does not exist', "check its id, or remove it"
+        if trigger.event == "question.risky" and not trigger.entries:
+            yield ("triggers", i), "it names no answer to stand under", "add entries: with ids of answers"
 
 
 def _emergency(lesson: Lesson, known: Vocabulary) -> Iterator[Complaint]:
@@ -205,6 +216,9 @@ def _people(lesson: Lesson) -> Iterator[Complaint]:
         yield ("approved_by",), "the author approved their own lesson", "have a second person approve it"
     if lesson.status == "published" and lesson.author and not lesson.approved_by:
         yield ("status",), 'a published lesson has no "approved_by"', "have a second person approve it"
+    for language, version in lesson.translated.items():
+        if version > lesson.version:
+            yield ("translated", language), f"there is no version {version} yet", f"at most {lesson.version}"
     if lesson.review_due <= lesson.reviewed:
         yield ("review_due",), "the next review is not after the last one", "set a later day"
     elif lesson.review_due - lesson.reviewed > LONGEST_REVIEW:
@@ -238,18 +252,22 @@ def _bias(lessons: Sequence[Lesson]) -> Iterator[str]:
     places = {lesson.question.options.index(lesson.question.right) for lesson in lessons}
     if len(places) == 1:
         yield f"the right answer is number {places.pop() + 1} in every lesson"
-    if all(right_length(lesson) > wrong_length(lesson) for lesson in lessons):
-        yield "the right answer is the longest in every lesson"
+    for language in sorted({code for lesson in lessons for code in lesson.languages()}):
+        there = [lesson for lesson in lessons if language in lesson.languages()]
+        longest = all(right_length(lesson, language) > wrong_length(lesson, language) for lesson in there)
+        if longest and len(there) >= BIAS_FROM:
+            said = "" if language == DEFAULT_LANGUAGE else f" ({language})"
+            yield f"the right answer is the longest in every lesson{said}"
 
 
-def right_length(lesson: Lesson) -> int:
+def right_length(lesson: Lesson, language: str = DEFAULT_LANGUAGE) -> int:
     """Characters of the right answer."""
-    return len(lesson.question.right.text.get(DEFAULT_LANGUAGE, ""))
+    return len(lesson.question.right.text.get(language, ""))
 
 
-def wrong_length(lesson: Lesson) -> int:
+def wrong_length(lesson: Lesson, language: str = DEFAULT_LANGUAGE) -> int:
     """Characters of the longest other answer."""
-    return max(len(item.text.get(DEFAULT_LANGUAGE, "")) for item in lesson.question.options if not item.correct)
+    return max(len(item.text.get(language, "")) for item in lesson.question.options if not item.correct)
 
 
 def scaled(limit: int, language: str) -> int:

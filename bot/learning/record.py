@@ -29,6 +29,8 @@ class Learner:
     values: frozenset[str] = frozenset()
     hours: Hours | None = None  # a window of their own (night shift, part-time)
     leave: tuple[tuple[date, date], ...] = ()
+    groups: frozenset[str] = frozenset()
+    held_out: bool = False  # in a comparison group: nothing scheduled but what is required
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,19 @@ class Enrolment:
     topic: str
     reason: str
     not_before: float = 0.0
+    not_after: float = 0.0  # of no use later; 0: for as long as it is open
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it is kept, under a code. `age_days`: since the first answer to this lesson; `track`: whose curriculum."""
+
+    lesson: str
+    version: int
+    choice: str
+    correct: bool
+    age_days: int = 0
+    track: str = ""
 
 
 @dataclass(frozen=True)

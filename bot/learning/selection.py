@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -36,6 +37,7 @@ class Course:
     policy: Policy
     _last: dict[str, Sent] = field(init=False)
     _begun: dict[str, float] = field(init=False)
+    _moments: list[float] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._last = {message.lesson: message for message in self.record.sent if message.lesson}
@@ -51,7 +53,7 @@ class Course:
         free = [lesson for lesson in mine if not lesson.mandatory or self._memory(lesson)]
         duties = [self._duty(lesson) for lesson in mine if lesson.mandatory and lesson.id not in self._begun]
         reviews = self._reviews(free, at)
-        fresh = [Pick(lesson.id, lesson.curriculum, self._role(lesson)) for lesson in self._new(free, at)]
+        fresh = [Pick(lesson.id, lesson.curriculum, self._whose(lesson)) for lesson in self._new(free, at)]
         again = [Pick(lesson.id, "again") for lesson in free if self._unanswered(lesson)]
         ordered = fresh + reviews if self._wants_new(at) else reviews + fresh
         return next(iter([*duties, *ordered, *again]), None)
@@ -59,16 +61,26 @@ class Course:
     def reminders(self) -> Iterator[tuple[Pick, date]]:
         """Required lessons without an answer, each with the day of its next reminder."""
         for lesson in self.lessons:
-            message, deadline = self._last.get(lesson.id), self._deadline(lesson)
-            if not lesson.mandatory or self._memory(lesson) or not message or not deadline or message.state == "later":
+            message = self._last.get(lesson.id) if lesson.mandatory else None
+            if not message or message.state == "later" or self._memory(lesson):
+                continue
+            deadline = self._deadline(lesson)
+            if not deadline:
                 continue
             last = self.diary.day(message.at)
             days = (deadline + timedelta(days=days) for days in REMINDERS)
             if day := next((day for day in days if day > last), None):
                 yield self._duty(lesson), day
 
-    def events(self) -> Iterator[float]:
-        """When something changes that may bring a lesson: memories that fade, rests that end, days that come."""
+    def after(self, at: float) -> float | None:
+        """The next instant at which something changes that may bring a lesson, None if nothing will."""
+        if self._moments is None:
+            self._moments = sorted(set(self._events()))
+        place = bisect_right(self._moments, at)
+        return self._moments[place] if place < len(self._moments) else None
+
+    def _events(self) -> Iterator[float]:
+        """Memories that fade, rests that end, days that come."""
         for lesson in self.lessons:
             memory, message = self._memory(lesson), self._last.get(lesson.id)
             if memory and lesson.schedule.spaced:
@@ -100,21 +112,31 @@ class Course:
         return [Pick(m.lesson, "review", (("days", str(max(1, round((at - m.reviewed_at) / DAY)))),)) for m in due]
 
     def _new(self, lessons: Sequence[Lesson], at: float) -> list[Lesson]:
-        quota = self.policy.high_risk_new_per_year if self.learner.high_risk else self.policy.new_per_year
-        if sum(at - first < YEAR for first in self._begun.values()) >= quota:
+        if sum(at - first < YEAR for first in self._begun.values()) >= self._quota():
             return []
         return [lesson for lesson in lessons if self._memory(lesson) is None and lesson.id not in self._last]
+
+    def _quota(self) -> int:
+        """New lessons in a year."""
+        quota = self.policy.high_risk_new_per_year if self.learner.high_risk else self.policy.new_per_year
+        return quota + min(self.policy.group_new_per_year, sum(lesson.curriculum == "group" for lesson in self.lessons))
 
     def _wants_new(self, at: float) -> bool:
         """At the start, and once in a while, something new goes before what is due again."""
         newest = max(self._begun.values(), default=0.0)
-        return len(self._begun) < self.policy.starter or at - newest >= self.policy.new_every_days * DAY
+        # who has more gets them closer
+        days = self.policy.new_every_days * self.policy.new_per_year / max(1, self._quota())
+        return len(self._begun) < self.policy.starter or at - newest >= days * DAY
 
     def _unanswered(self, lesson: Lesson) -> bool:
         return self._memory(lesson) is None and lesson.id in self._last
 
-    def _role(self, lesson: Lesson) -> tuple[tuple[str, str], ...]:
-        return (("role", self.learner.track),) if lesson.curriculum == "role" else ()
+    def _whose(self, lesson: Lesson) -> tuple[tuple[str, str], ...]:
+        """For whom it is: the fact that goes with its reason."""
+        if lesson.curriculum == "role":
+            return (("role", self.learner.track),)
+        mine = sorted(self.learner.groups.intersection(lesson.groups))
+        return (("group", mine[0]),) if mine else ()
 
     # required lessons
 

@@ -6,11 +6,16 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from bot.content import Document, Shape
+
+if TYPE_CHECKING:
+    from bot.learning.experiments import Experiment
+    from bot.learning.migration import MigrationFile
+    from bot.learning.privacy import Module
 
 DEFAULT_LANGUAGE = "en"
 ALL = "all"
@@ -25,8 +30,8 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Texts = Annotated[dict[Language, Line], Field(min_length=1)]
 Long = Annotated[dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=4000)]], Field(min_length=1)]
 Intent = Literal["report", "person", "emergency", "ask"]
-Curriculum = Literal["core", "role", "high_risk"]
-Event = Literal["question.topic", "verdict", "emergency"]
+Curriculum = Literal["core", "role", "high_risk", "group", "course"]
+Event = Literal["question.topic", "question.risky", "verdict", "emergency", "campaign", "travel"]
 Spot = tuple[str | int, ...]
 
 
@@ -77,11 +82,16 @@ class Schedule(Shape):
 
 
 class Trigger(Shape):
-    """What brings the lesson out of turn. `topic` for questions, `kind` for verdicts and emergencies (absent: any)."""
+    """What brings the lesson out of turn. `topic` for questions, `kind` for verdicts and emergencies (absent: any).
+
+    `entries` are answers: under those of `question.risky` stands a line with the lesson; a question that leads to one of
+    `travel` is somebody who is about to travel.
+    """
 
     event: Event
     topic: Name | None = None
     kind: Name | None = None
+    entries: list[Id] = []
     cooldown_days: int = Field(default=30, ge=1, le=366)
 
 
@@ -101,8 +111,44 @@ class Measure(Shape):
     experiment: Name | None = None
 
 
+class Group(Shape):
+    """People with a like concern, who get lessons besides those of their role. One of the roles, or one of the people.
+
+    `people` are ids of the directory. `entities` narrows the roles to some legal entities; empty: all.
+    """
+
+    name: Texts
+    concern: Texts
+    roles: list[Name] = []
+    entities: list[str] = []
+    people: list[str] = []
+
+    def holds(self, person: str, roles: Collection[str], entity: str = "") -> bool:
+        """Whether this person belongs to it."""
+        here = not self.entities or entity in self.entities
+        return person in self.people or (here and bool(set(roles).intersection(self.roles)))
+
+
+class Course(Shape):
+    """Lessons to be gone through in one sitting, with attendance on record.
+
+    A section counts for `valid_days` after it was attended. `legal_basis` is why attendance is kept; people read it.
+    """
+
+    title: Texts
+    about: Texts
+    roles: list[Name] = Field(min_length=1)
+    lessons: list[Id] = Field(min_length=1, max_length=30)
+    valid_days: int = Field(default=366, ge=1, le=1100)
+    legal_basis: Texts
+    owner: Line
+
+
 class Lesson(Shape):
-    """One lesson. Texts are by language. Mandatory ones name why, by when, and what counts as done."""
+    """One lesson. Texts are by language. Mandatory ones name why, by when, and what counts as done.
+
+    `curriculum: group` is for the `groups` it names, `course` for those who open a course.
+    """
 
     schema_: Literal["lesson/1"] = Field(alias="schema")
     id: Id
@@ -111,6 +157,7 @@ class Lesson(Shape):
     title: Texts
     roles: list[Name] = Field(min_length=1)
     tags: list[Literal["high_risk"]] = []
+    groups: list[Id] = []
     curriculum: Curriculum
     order: int = Field(ge=1, le=99)
     topic: Name
@@ -131,6 +178,7 @@ class Lesson(Shape):
     review_due: date
     measure: Measure = Measure()
     reset_memory: bool = False
+    translated: dict[Language, int] = {}  # the version that a language's texts were made from; absent: this one
     legal_basis: Line | None = None
     due_days: int | None = Field(default=None, ge=1, le=366)
     evidence: Literal["ack", "answer", "score"] | None = None
@@ -168,16 +216,25 @@ class Lesson(Shape):
             and (plan.expires is None or day <= plan.expires)
         )
 
-    def fits(self, roles: Collection[str], high_risk: bool) -> bool:
-        """May be shown to somebody with these roles."""
-        return (not self.tags or high_risk) and (ALL in self.roles or bool(set(roles).intersection(self.roles)))
+    def brought_by(self, event: str, entry: str = "") -> bool:
+        """Whether an event of this kind brings it; with `entry`, one about that answer."""
+        return any(trigger.event == event and (not entry or entry in trigger.entries) for trigger in self.triggers)
+
+    def fits(self, roles: Collection[str], high_risk: bool, groups: Collection[str] = ()) -> bool:
+        """May be shown to somebody with these roles, of these groups."""
+        mine = not self.groups or bool(set(groups).intersection(self.groups))
+        return (
+            mine and (not self.tags or high_risk) and (ALL in self.roles or bool(set(roles).intersection(self.roles)))
+        )
 
 
 @dataclass(frozen=True)
 class Note:
     """Something an owner should look at; the lesson works all the same (`unset`: except where the value is missing)."""
 
-    kind: Literal["overdue", "expired", "unset", "source", "title", "length", "translation", "curriculum", "mandatory"]
+    kind: Literal[
+        "overdue", "expired", "unset", "source", "title", "length", "translation", "curriculum", "mandatory", "group"
+    ]
     lesson: str
     file: str
     what: str
@@ -197,6 +254,7 @@ class Vocabulary:
     emergencies: Collection[str] | None = None
     unset: Collection[str] = ()
     people: Collection[str] = ()
+    ids: Collection[str] | None = None  # of people in the directory
 
 
 @dataclass(frozen=True)
@@ -206,16 +264,32 @@ class Library:
     lessons: Mapping[str, Lesson] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    courses: Mapping[str, Course] = field(default_factory=dict)
+    privacy: Mapping[str, Module] = field(default_factory=dict)  # pages on what is kept; without one a module is off
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    migration: MigrationFile | None = None
+    migration_faulty: bool = False  # there is a file of migration waves, and it cannot be read
 
     def published(self) -> list[Lesson]:
         return [lesson for lesson in self.lessons.values() if lesson.status == "published"]
 
-    def curriculum(self, track: str, *, high_risk: bool = False) -> list[Lesson]:
-        """The live lessons of a role, in the order they are sent: core and own by turns, then those of high risk."""
-        kinds: list[Curriculum] = ["core", "role", "high_risk"] if high_risk else ["core", "role"]
+    def groups_of(self, person: str, roles: Collection[str], entity: str = "") -> frozenset[str]:
+        """Ids of the groups somebody belongs to."""
+        return frozenset(name for name, group in self.groups.items() if group.holds(person, roles, entity))
+
+    def courses_of(self, roles: Collection[str]) -> list[str]:
+        """Ids of the courses for somebody with these roles."""
+        return [name for name, course in self.courses.items() if set(roles).intersection(course.roles)]
+
+    def curriculum(self, track: str, *, high_risk: bool = False, groups: Collection[str] = ()) -> list[Lesson]:
+        """The live lessons of a role, in the order they are sent: core, own, those of high risk and of groups by turns."""
+        kinds: tuple[Curriculum, ...] = ("core", "role", "high_risk", "group")
         ranked: list[tuple[int, int, Lesson]] = []
         for rank, kind in enumerate(kinds):
-            mine = [item for item in self.published() if item.curriculum == kind and item.fits((track,), high_risk)]
+            mine = [
+                item for item in self.published() if item.curriculum == kind and item.fits((track,), high_risk, groups)
+            ]
             mine.sort(key=lambda item: (item.order, item.id))
             ranked += [(place, rank, lesson) for place, lesson in enumerate(mine)]
         return [lesson for _, _, lesson in sorted(ranked, key=lambda item: item[:2])]

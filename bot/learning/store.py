@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bot.learning.memory import Memory
-from bot.learning.record import Record
+from bot.learning.record import Answer, Record
 from bot.ports import Row, Tx
 
 
@@ -37,6 +37,10 @@ class LearningStore(Protocol):
         """What operators have switched off: `off`, `paused.<lesson>`."""
         ...
 
+    def attendance(self, person: str = "", course: str = "") -> list[Row]:
+        """Attended sections (person, course, lesson, version, at), oldest first; of one person or course, else all."""
+        ...
+
     # sending
 
     def add_nudge(self, tx: Tx, row: Mapping[str, object]) -> bool:
@@ -53,8 +57,24 @@ class LearningStore(Protocol):
 
     # what people press
 
-    def answer(self, tx: Tx, nudge: str, choice: str, correct: bool, at: float) -> bool:
-        """Record the first answer. False if there is one."""
+    def answer(self, tx: Tx, nudge: str, at: float) -> bool:
+        """This message has its answer now; False if it had one. Which one is not on the message (`keep_answer`)."""
+        ...
+
+    def keep_answer(self, tx: Tx, item: str, person: str, answer: Answer, at: float) -> None:
+        """Keep an answer under codes of the item (a message, a section) and of the person. Once an item."""
+        ...
+
+    def kept_answer(self, item: str, tx: Tx | None = None) -> str:
+        """The option chosen, "" if none is kept."""
+        ...
+
+    def answers(self, person: str, at: float) -> list[Row]:
+        """Every answer of this person that is kept (lesson, version, choice, correct, month, age_days, track), newest first."""
+        ...
+
+    def unhear(self, tx: Tx, person: str, at: float) -> None:
+        """What this person said from `at` on is not kept in the conversation: it answers a lesson."""
         ...
 
     def close_others(self, tx: Tx, nudge: str) -> None:
@@ -85,6 +105,10 @@ class LearningStore(Protocol):
         """Stop, or start again at the full rate. False if it changes nothing."""
         ...
 
+    def attend(self, tx: Tx, row: Mapping[str, object]) -> bool:
+        """Record that somebody attended a section of a course. False if it is on record for this day."""
+        ...
+
     # what happens elsewhere
 
     def hold(self, tx: Tx, person: str, until: float) -> None: ...
@@ -105,12 +129,17 @@ class LearningStore(Protocol):
 
     # the end of data
 
-    def erase(self, tx: Tx, person: str, recent: float) -> None:
-        """Answers and memories go; of messages since `recent` only the day stays, so that the caps still hold."""
+    def erase(self, tx: Tx, person: str, recent: float, at: float) -> None:
+        """Answers and memories go; of messages since `recent` only the day stays, so that the caps still hold. Attendance
+        stays: it has to be shown."""
         ...
 
-    def forget(self, tx: Tx, person: str) -> None:
+    def forget(self, tx: Tx, person: str, at: float) -> None:
         """Everything about this person goes."""
+        ...
+
+    def tidy(self, tx: Tx, before: float) -> int:
+        """Empty the cards in the conversation that answered an answer before then; how many lines."""
         ...
 
     def prune(self, tx: Tx, at: float) -> int:

@@ -35,12 +35,14 @@ class Policy:
     back_off: tuple[tuple[int, int], ...] = ((6, 30), (3, 14))  # (unanswered in a row, days between messages)
     new_per_year: int = 12
     high_risk_new_per_year: int = 16
+    group_new_per_year: int = 2  # besides those, for who is in a group
     starter: int = 4  # lessons that a new person meets before the first review
-    new_every_days: int = 50  # after that, one new lesson goes before the reviews
+    new_every_days: int = 40  # after that, one new lesson goes before the reviews: twelve fit into a year
     again_days: int = 28  # an unanswered lesson comes back after this
     horizon_days: int = 120
     blackout: frozenset[date] = frozenset()  # change freeze, all-hands
     switched_off: bool = False
+    test: bool = False  # decide and keep the decisions, send nothing
     paused: frozenset[str] = frozenset()  # lesson ids
     at_once: bool = False  # an operator sends now: office hours and spreading don't hold, everything else does
 
@@ -166,6 +168,24 @@ class Timing:
                 return self._minute(home)
         start, end = self.diary.window(day)
         return max(at, self._minute(day)) if start <= at < end else at
+
+    def scattered(self, start: float, salt: str, days: int = 5) -> float:
+        """An instant of one of the person's next working days, by hash: so a message to many does not come all at once."""
+        day, free = self.diary.day(start), list[date]()
+        for _ in range(self.policy.horizon_days):
+            if (
+                day not in self.policy.blackout
+                and self.diary.works(day)
+                and self.diary.window(day)[1] - QUIET_END > start
+            ):
+                free.append(day)
+            if len(free) == days:
+                break
+            day += ONE_DAY
+        if not free:
+            return start
+        lot = int.from_bytes(blake2b(f"{salt}/{self.key}".encode(), digest_size=4).digest(), "big")
+        return max(start, self._minute(free[lot % len(free)]))
 
     def _home(self, day: date) -> date | None:
         """The person's day among those of this week on which they work."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, field
 
-from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Steps, Text
+from bot.cards import Block, Button, Buttons, Card, Choices, Input, Text
 from bot.learning.planner import Decision
 from bot.learning.shapes import Lesson, Library, Question
-from bot.organisation import Words, fill, pick
-from bot.ports import Row
+from bot.organisation import Role, Words, fill, pick
 
-LISTED = 30  # messages that "my data" shows
+UNKEPT = "learning.feedback"  # `Card.source` of what answers an answer: the conversation does not keep it
 _COMFORT = ("one_a_day", "quiet_hours", "spread")  # named only if nothing else held it back, the last one first
 INTENTS: Mapping[str, str] = {
     "report": "reporting.start",
@@ -74,7 +72,7 @@ def feedback_card(
     if option and not option.correct:
         said.append(words.say(lang, "learning.right", text=fill(pick(question.right.text, lang), values)[0]))
     blocks = [Text(text) for text in said] + [Text(text, "muted") for text in more]
-    return Card("", tuple(blocks), "done", lang=lang)
+    return Card("", tuple(blocks), "done", UNKEPT, lang)
 
 
 def say_card(words: Words, lang: str, key: str, *buttons: Button, **params: object) -> Card:
@@ -87,51 +85,39 @@ def later_card(nudge: str, words: Words, lang: str) -> Card:
     """When it should come back."""
     options = tuple(
         Button(words.say(lang, f"learning.button.{when}"), "learning.later", f"{nudge}:{when}")
-        for when in ("tomorrow", "week")
+        for when in ("tomorrow", "week", "month")
     )
-    return Card("", (Choices(words.say(lang, "learning.when"), options),), "question", lang=lang)
+    label, send = words.say(lang, "learning.day.label"), words.say(lang, "learning.day.send")
+    named = Input("day", label, "learning.day", send, nudge, multiline=False)
+    return Card("", (Choices(words.say(lang, "learning.when"), options), named), "question", lang=lang)
 
 
-def data_card(
-    history: Sequence[Row], rate: float, stopped: bool, library: Library, zone: ZoneInfo, words: Words, lang: str
-) -> Card:
-    """Everything that nudges keep about a person, for that person."""
-    pace = "learning.pace.stopped" if stopped else "learning.pace.full" if rate >= 1 else "learning.pace.less"
-    facts = [
-        (words.say(lang, "learning.data.pace"), words.say(lang, pace)),
-        (words.say(lang, "learning.data.count"), str(len(history))),
-    ]
-    lines = tuple(_line(row, library, zone, words, lang) for row in history[:LISTED])
-    blocks: list[Block] = [Facts(tuple(facts))]
-    if lines:
-        blocks.append(Steps(lines, words.say(lang, "learning.data.list"), ordered=False))
-    blocks.append(Text(words.say(lang, "learning.data.kept"), "muted"))
-    if history:
-        blocks.append(Buttons((Button(words.say(lang, "learning.button.erase"), "learning.mydata", "erase"),)))
-    return Card(words.say(lang, "learning.data.title"), tuple(blocks), lang=lang, private=True)
+@dataclass(frozen=True)
+class Names:
+    """What ids in facts are called in one language: names of roles, concerns of groups."""
+
+    roles: Mapping[str, str] = field(default_factory=dict)
+    concerns: Mapping[str, str] = field(default_factory=dict)
 
 
-def _line(row: Row, library: Library, zone: ZoneInfo, words: Words, lang: str) -> str:
-    lesson = library.lessons.get(row["lesson"])
-    title = pick(lesson.title, lang) if lesson else row["lesson"] or words.say(lang, "learning.data.erased")
-    state = row["state"]
-    if state == "answered":
-        state = "answered_so" if int(row["correct"]) == 1 else "answered_otherwise"
-    day = datetime.fromtimestamp(float(row["at"]), zone).date().isoformat()
-    return f"{day}: {title} ({words.say(lang, f'learning.state.{state}')})"
+def names_in(lang: str, roles: Mapping[str, Role], library: Library) -> Names:
+    """The names in a language."""
+    concerns = {key: pick(group.concern, lang) for key, group in library.groups.items()}
+    return Names({key: pick(role.name, lang) for key, role in roles.items()}, concerns)
 
 
-def why(reason: str, facts: Mapping[str, str], words: Words, lang: str, roles: Mapping[str, str]) -> str:
-    """A reason code as a sentence. `roles` gives the names of roles."""
-    shown = {**facts, "role": roles.get(facts.get("role", ""), facts.get("role", ""))}
+def why(reason: str, facts: Mapping[str, str], words: Words, lang: str, names: Names) -> str:
+    """A reason code as a sentence."""
+    role, group = facts.get("role", ""), facts.get("group", "")
+    shown = {**facts, "role": names.roles.get(role, role), "concern": names.concerns.get(group, group)}
     return words.say(lang, f"learning.reason.{reason}", **shown)
 
 
-def in_words(decision: Decision, words: Words, lang: str, roles: Mapping[str, str]) -> str:
+def in_words(decision: Decision, words: Words, lang: str, names: Names) -> str:
     """A decision as a sentence or three: why this lesson, why then, and what we had to assume."""
     if decision.when is None:
         return words.say(lang, f"learning.none.{decision.reason}")
-    said = [why(decision.reason, dict(decision.facts), words, lang, roles)]
+    said = [why(decision.reason, dict(decision.facts), words, lang, names)]
     telling = [rule for rule in decision.rules if rule not in _COMFORT] or sorted(decision.rules, key=_COMFORT.index)
     said += [words.say(lang, f"learning.rule.{telling[-1]}")] if telling else []
     return " ".join([*said, *(words.say(lang, f"learning.note.{note}") for note in decision.notes)])

@@ -7,7 +7,7 @@ moves nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Protocol
@@ -36,6 +36,15 @@ class Hours:
         return start, max(end, start)
 
 
+@dataclass(frozen=True)
+class Habits:
+    """When one person works, where that is their own. `hours` None: the organisation's. `region`: whose public holidays hold."""
+
+    hours: Hours | None = None
+    region: str = ""
+    leave: tuple[tuple[date, date], ...] = ()
+
+
 class Holidays(Protocol):
     """Whether a day is a public holiday in a country (`DE`) or a part of one (`DE-BY`)."""
 
@@ -62,6 +71,19 @@ class PublicHolidays:
         return frozenset(day for day in found if day.year == year)
 
 
+def own_hours(days: frozenset[int] | None, hours: tuple[time, time] | None, usual: Hours) -> Hours | None:
+    """The hours of somebody with working days or times of their own; None for the usual ones.
+
+    Own times hold on every day: the late Monday and the early Friday are the organisation's.
+    """
+    if days is None and hours is None:
+        return None
+    days = usual.days if days is None else days
+    if hours is None:
+        return replace(usual, days=days)
+    return Hours(hours[0], hours[1], hours[0], hours[1], days)
+
+
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo | None:
     """The time zone of this name, None if there is none."""
@@ -69,6 +91,22 @@ def zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def own_zone(*names: str) -> ZoneInfo:
+    """The first of these time zones that there is (a person's, then the organisation's), else UTC."""
+    return next((found for found in map(zone, names) if found), ZoneInfo("UTC"))
+
+
+@lru_cache(maxsize=100_000)
+def _instant(zone_: ZoneInfo, day: date, clock: time) -> float:
+    """Kept, since a plan asks for the same few hundred days over and over."""
+    return datetime.combine(day, clock, zone_).timestamp()
+
+
+@lru_cache(maxsize=100_000)
+def _local_day(zone_: ZoneInfo, at: float) -> date:
+    return datetime.fromtimestamp(at, zone_).date()
 
 
 @dataclass(frozen=True)
@@ -82,11 +120,11 @@ class Diary:
 
     def day(self, at: float) -> date:
         """The local date of an instant."""
-        return datetime.fromtimestamp(at, self.zone).date()
+        return _local_day(self.zone, at)
 
     def at(self, day: date, clock: time = time(0, 0)) -> float:
         """The instant of a local date and time."""
-        return datetime.combine(day, clock, self.zone).timestamp()
+        return _instant(self.zone, day, clock)
 
     def window(self, day: date) -> tuple[float, float]:
         """First and last instant at which a message may arrive on a day."""

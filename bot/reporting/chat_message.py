@@ -5,6 +5,7 @@ The sender is a name without a mailbox of its own; the stand-in address keeps ch
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from bot.model import File
 
 STAND_IN = "chat-message@chat.invalid"
 MOST_CHARACTERS = 100_000
+_NAME = re.compile(r"[a-z]{1,20}-message\.eml")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ def as_mail(message: ChatMessage) -> File:
     if message.html:
         mail.add_alternative(f"<html><body>{_clean(message.html)}</body></html>", subtype="html")
     return File(f"{message.platform.lower()}-message.eml", mail.as_bytes(), "message/rfc822")
+
+
+def is_message(name: str) -> bool:
+    """Whether a report's name is that of a chat message: what people read of it then says so."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _line(text: str) -> str:

@@ -60,6 +60,20 @@ class Registered:
 
 
 @dataclass(frozen=True)
+class History:
+    """What is known from earlier cases (never from the mail's own). `cases`: how many there are at all; `sender_cases`: of the
+    same sender, `sender_bad`: of these, how many a person found to be fraud. `bad_domains`: link domains of this mail that lead
+    there too; `usual_domains`: where this sender's earlier mails led.
+    """
+
+    cases: int = 0
+    sender_cases: int = 0
+    sender_bad: int = 0
+    bad_domains: tuple[str, ...] = ()
+    usual_domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Context:
     """Everything a check may use besides the mail. `weights`: sign id → (phishing, spam); `signs`: sign id → sentence."""
 
@@ -78,5 +92,6 @@ class Context:
     vendor_headers: tuple[str, ...] = ()
     practice: tuple[Practice, ...] = ()
     register: tuple[Registered, ...] = ()
+    history: History = History()
     authserv_id: str = ""
     today: str = ""  # ISO date

@@ -99,7 +99,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             "phish_scam": _rate(item.kind is Kind.NOTHING_FOUND for item in scams),
         },
         "could_not_check": _rate(item.kind is Kind.COULD_NOT_CHECK for item in outcomes),
-        "auroc": _auroc([_rank(item) for item in fraud], [_rank(item) for item in wanted]),
+        "auroc": auroc([_rank(item) for item in fraud], [_rank(item) for item in wanted]),
         "left_out": _left_out(fraud, wanted),
         "ms": {"p50": _at(times, 0.5), "p99": _at(times, 0.99), "max": _at(times, 1.0)},
         "uncaught": sum(item.failure == "crash" for item in outcomes),
@@ -168,7 +168,7 @@ def _rank(item: Outcome) -> float:
     return item.score
 
 
-def _auroc(high: Sequence[float], low: Sequence[float]) -> float | None:
+def auroc(high: Sequence[float], low: Sequence[float]) -> float | None:
     """The chance that a fraudulent mail scores above a wanted one (ties count half)."""
     if not high or not low:
         return None

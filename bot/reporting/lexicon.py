@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from string import Formatter
 from typing import Annotated, TypeVar
 
 from pydantic import Field, StringConstraints, field_validator
 
 from bot.content import Faults, Shape, Shelf, packaged_shelf, parse, read
 from bot.errors import ContentError
+from bot.model import Finding
 from bot.reporting.context import Brand, Context, Hosts, Redirector
 from bot.reporting.phrases import read as read_phrase
 
@@ -144,6 +147,35 @@ class Lexicon:
         """The packaged context in a reader's language, with fields of the organisation (own_domains, people, …)."""
         signs = {sign: texts.get(language) or texts["en"] for sign, texts in self.signs.items()}
         return replace(self.base, signs=signs, **organisation)  # type: ignore[arg-type]
+
+    def retell(self, finding: Finding, language: str) -> str:
+        """A finding's sentence in a reader's language: the values are read out of the sentence as it was said.
+
+        The sentence itself where it is none of ours, or where the language has no text.
+        """
+        texts = self.signs.get(finding.check, {})
+        if language not in texts:
+            return finding.sign
+        said = (_template(text).fullmatch(finding.sign) for text in texts.values())
+        values = next((match.groupdict() for match in said if match), None)
+        return finding.sign if values is None else texts[language].format(**values)
+
+    def looked_at(self, check: str, language: str) -> str:
+        """What a check looks at, in words; its own name where there are none."""
+        texts = self.signs.get(f"check.{check}", {})
+        return texts.get(language) or texts.get("en") or check
+
+
+@lru_cache(maxsize=2000)
+def _template(text: str) -> re.Pattern[str]:
+    """What reads the values out of a sentence made from a template."""
+    parts, seen = list[str](), set[str]()
+    for literal, name, _, _ in Formatter().parse(text):
+        parts.append(re.escape(literal))
+        if name:
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>.+?)")
+            seen.add(name)
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def load_lexicon(shelf: Shelf | None = None) -> Lexicon:

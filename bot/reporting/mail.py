@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bot.reporting.codes import find_codes
 from bot.reporting.domains import clean_url, host_of
 from bot.reporting.mail_headers import addresses, auth_results, date, first, values
 from bot.reporting.mail_html import read_html, tidy
 from bot.reporting.mail_model import (
     MAX_HTML,
+    MAX_INNER,
     MAX_INNER_DEPTH,
     MAX_LINKS,
     MAX_TEXT,
@@ -33,6 +35,7 @@ __all__ = ["Address", "Attachment", "AuthResult", "Email", "Link", "Page", "pars
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 TNEF = b"\x78\x9f\x3e\x22"
 _TYPED = re.compile(r"(?:https?://|www\.)[^\s<>\"'\u2028|\\^`{}]{3,2000}", re.I)
+_HOSTED = re.compile(r"(?:[\w-]{1,63}\.){1,6}[a-z]{2,18}(?:[/?#]\S*)?$", re.I)
 _TAIL = ".,;:!?)]}>*_'\"\u201d\u2019"
 
 
@@ -41,18 +44,22 @@ def parse(data: bytes, name: str = "", *, authserv_id: str = "", depth: int = 0)
 
     `authserv_id`: our own gateway's name; results of any other are dropped. `depth`: how many mails this one is inside.
     """
+    form, raw = take_apart(data)
+    return assemble(raw, digest(data), len(data), form, authserv_id, depth)
+
+
+def take_apart(data: bytes, most: int = MAX_INNER) -> tuple[str, Raw]:
+    """The format by content (`msg`, `tnef` or `eml`), and the parts, with at most so many forwarded mails."""
     if data.startswith(OLE):
-        form, raw = "msg", read_msg(data)
-    elif data.startswith(TNEF):
-        form, raw = "tnef", read_tnef(data)
-    else:
-        form, raw = "eml", read_eml(data)
-    return _assemble(raw, digest(data), len(data), form, authserv_id, depth)
+        return "msg", read_msg(data)
+    if data.startswith(TNEF):
+        return "tnef", read_tnef(data)
+    return "eml", read_eml(data, most)
 
 
-def _assemble(raw: Raw, sha256: str, size: int, form: str, authserv_id: str, depth: int) -> Email:
-    for wrapped in raw.wrapped[:3]:
-        _merge(raw, read_tnef(wrapped))
+def assemble(raw: Raw, sha256: str, size: int, form: str, authserv_id: str, depth: int) -> Email:
+    """The mail of its parts, with the mails inside it."""
+    unwrap(raw)
     page = read_html("\n".join(raw.htmls)[:MAX_HTML]) if raw.htmls else Page()
     if page.cut:
         raw.note("HTML nested too deeply or too long")
@@ -60,6 +67,7 @@ def _assemble(raw: Raw, sha256: str, size: int, form: str, authserv_id: str, dep
     senders = addresses(values(raw.headers, "From"))
     if len(values(raw.headers, "From")) > 1:
         raw.note("more than one From header")
+    codes = _codes(raw)
     return Email(
         sha256=sha256,
         size=size,
@@ -75,12 +83,14 @@ def _assemble(raw: Raw, sha256: str, size: int, form: str, authserv_id: str, dep
         plain=plain,
         html="\n".join(raw.htmls)[:MAX_HTML],
         hidden=page.hidden,
-        links=_links(page, plain),
+        links=(*_links(page, plain), *_code_links(codes)),
         pictures=page.pictures,
+        trackers=page.trackers,
         linked_pictures=page.linked_pictures,
         password_field=page.password_field,
         script=page.script,
         attachments=tuple(raw.files),
+        codes=codes,
         auth=auth_results(raw.headers, authserv_id),
         headers=tuple((key, value[:1000]) for key, value in raw.headers[:200]),
         inner=tuple(_inner(raw, authserv_id, depth)),
@@ -88,11 +98,37 @@ def _assemble(raw: Raw, sha256: str, size: int, form: str, authserv_id: str, dep
     )
 
 
+def _codes(raw: Raw) -> tuple[str, ...]:
+    """What QR codes in the mail say."""
+    html = "\n".join(raw.htmls)[:MAX_HTML]
+    try:
+        return find_codes(raw.pictures, html, "\n".join(raw.plains)[:MAX_TEXT])
+    except Exception as error:
+        raw.note(f"pictures unreadable ({type(error).__name__})")
+        return ()
+
+
+def _code_links(codes: tuple[str, ...]) -> Iterable[Link]:
+    """Codes that lead to a page."""
+    for text in codes:
+        typed = text if re.match(r"https?://", text, re.I) else f"http://{text}" if _HOSTED.match(text) else ""
+        if typed and (host := host_of(target := clean_url(typed[:MAX_URL]))):
+            yield Link("", target, host, "code", True)
+
+
+def unwrap(raw: Raw) -> None:
+    """Put in what a winmail.dat holds. Once is enough: it changes `raw`."""
+    wrapped, raw.wrapped = raw.wrapped[:3], []
+    for data in wrapped:
+        _merge(raw, read_tnef(data))
+
+
 def _merge(raw: Raw, more: Raw) -> None:
     raw.plains.extend(more.plains if not raw.plains else ())
     raw.htmls.extend(more.htmls)
     raw.files.extend(more.files)
     raw.inner.extend(more.inner)
+    raw.pictures.extend(more.pictures)
     for defect in more.defects:
         raw.note(defect)
 
@@ -105,7 +141,7 @@ def _inner(raw: Raw, authserv_id: str, depth: int) -> Iterable[Email]:
     for name, data in raw.inner:
         yield parse(data, name, depth=depth + 1)
     for child in raw.inner_raw:
-        yield _assemble(child, "", 0, "msg", "", depth + 1)
+        yield assemble(child, "", 0, "msg", "", depth + 1)
 
 
 def _links(page: Page, plain: str) -> tuple[Link, ...]:

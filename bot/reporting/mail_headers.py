@@ -218,6 +218,17 @@ def auth_results(headers: Headers, authserv_id: str) -> tuple[AuthResult, ...]:
     return tuple(found)
 
 
+def gateway_says(headers: Headers, authserv_id: str, method: str, name: str) -> str | None:
+    """The property `name` of a method that passed at our own gateway, e.g. `auth` and `smtp.auth` (RFC 8601, section 2.7.4)."""
+    for value in values(headers, "Authentication-Results"):
+        if _is_ours(value, authserv_id):
+            clean = re.sub(r"\([^()]{0,500}\)", " ", value[:4000])
+            passed = re.search(rf"\b{re.escape(method)}\s*=\s*pass\b([^;]{{0,500}})", clean, re.I)
+            hit = re.search(rf"\b{re.escape(name)}\s*=\s*([^\s;]{{1,300}})", passed[1], re.I) if passed else None
+            return hit[1].strip("<>\"'") if hit else None
+    return None
+
+
 def _is_ours(value: str, authserv_id: str) -> bool:
     server = value.partition(";")[0].strip().lower()
     if authserv_id.lower() == EXCHANGE_ONLINE:

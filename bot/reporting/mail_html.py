@@ -87,6 +87,7 @@ class _Reader:
     words: list[list[str]] = field(default_factory=list)  # visible text of each link
     images: list[int] = field(default_factory=list)  # pictures in each link
     pictures: list[str] = field(default_factory=list)
+    trackers: list[str] = field(default_factory=list)
     linked: int = 0
     password: bool = False
     script: bool = False
@@ -106,6 +107,11 @@ def read_html(html: str) -> Page:
     if root is not None:
         cut = _walk(root, reader) or cut
     return _page(reader, cut)
+
+
+def too_deep(html: str) -> bool:
+    """Whether the tree of this HTML would take long to build."""
+    return _depth(html) > MAX_HTML_DEPTH
 
 
 def _depth(html: str) -> int:
@@ -211,6 +217,8 @@ def _picture(attributes: dict[str, str], style: _Style, reader: _Reader) -> None
     scheme = scheme_of(source)
     tiny = {attributes.get("width", "").strip("px "), attributes.get("height", "").strip("px ")} & {"0", "1"}
     if tiny or style.hidden:
+        if scheme in ("http", "https") and len(reader.trackers) < 50:
+            reader.trackers.append(host_of(source))
         return  # a counting pixel
     if len(reader.pictures) < MAX_LINKS:
         reader.pictures.append(f"{scheme}:" if scheme in ("data", "cid") else host_of(source))
@@ -276,6 +284,7 @@ def _page(reader: _Reader, cut: bool) -> Page:
         hidden=tidy(" ".join(reader.hidden))[:MAX_TEXT],
         links=tuple(links),
         pictures=tuple(reader.pictures),
+        trackers=tuple(dict.fromkeys(reader.trackers)),
         linked_pictures=reader.linked,
         password_field=reader.password,
         script=reader.script,

@@ -40,7 +40,7 @@ class Link:
     """A place a click, a form or a picture leads to.
 
     `shown` is the visible text (with the alternative text of pictures), `target` the cleaned URL, `host` its host in ASCII.
-    `kind`: `a` link, `form`, `refresh` (the page moves by itself), `text` (typed out in plain text).
+    `kind`: `a` link, `form`, `refresh` (the page moves by itself), `text` (typed out in plain text), `code` (a QR code).
     `picture`: the visible part is a picture only.
     """
 
@@ -86,6 +86,7 @@ class Page:
     hidden: str = ""
     links: tuple[Link, ...] = ()
     pictures: tuple[str, ...] = ()  # sources: a host, "data:" or "cid:"
+    trackers: tuple[str, ...] = ()  # hosts that pictures nobody sees are fetched from
     linked_pictures: int = 0
     password_field: bool = False
     script: bool = False
@@ -112,10 +113,12 @@ class Email:
     hidden: str = ""
     links: tuple[Link, ...] = ()
     pictures: tuple[str, ...] = ()
+    trackers: tuple[str, ...] = ()
     linked_pictures: int = 0
     password_field: bool = False
     script: bool = False
     attachments: tuple[Attachment, ...] = ()
+    codes: tuple[str, ...] = ()  # what QR codes say
     auth: tuple[AuthResult, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     inner: tuple[Email, ...] = ()

@@ -13,6 +13,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 
 from bot.reporting.charset import decode
+from bot.reporting.codes import wanted
 from bot.reporting.mail_files import describe, ending
 from bot.reporting.mail_headers import Headers, raw_items, unfold, words
 from bot.reporting.mail_model import MAX_DEPTH, MAX_FILES, MAX_HTML, MAX_INNER, MAX_PARTS, MAX_TEXT, Attachment, Email
@@ -28,6 +29,9 @@ _BLANKS = b"\r\n\t "
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _META = re.compile(rb"<meta[^>]{0,300}charset\s*=\s*[\"']?([\w:-]{2,40})", re.I)
 _NAME = re.compile(r"""\bname\s*=\s*(?:"([^"]{1,500})"|([^\s;]{1,500}))""", re.I)
+_AS_SENT = policy.compat32.clone(
+    max_line_length=0, linesep="\r\n"
+)  # no line folded anew: the bytes should be what was sent
 Reader = Callable[[bytes, str], "Email"]
 
 
@@ -42,28 +46,42 @@ class Raw:
     inner: list[tuple[str, bytes]] = field(default_factory=list)
     inner_raw: list[Raw] = field(default_factory=list)  # forwarded mails that are taken apart already (.msg)
     wrapped: list[bytes] = field(default_factory=list)  # winmail.dat, read by the caller
+    pictures: list[bytes] = field(default_factory=list)  # files that may hold a code
     defects: list[str] = field(default_factory=list)
+    most: int = MAX_INNER  # forwarded mails that are kept
+    left_out: int = 0  # and how many were not
 
     def note(self, defect: str) -> None:
         """Remember a fault once."""
         if defect not in self.defects and len(self.defects) < 50:
             self.defects.append(defect)
 
+    def forwarded(self, name: str, data: bytes) -> None:
+        """Keep a mail that is inside."""
+        if len(self.inner) < self.most:
+            self.inner.append((name, data))
+        else:
+            self.left_out += 1
+            self.note(f"more than {self.most} forwarded mails")
+
     def attach(self, name: str, declared: str, data: bytes, *, inline: bool = False) -> None:
         """Sort a file in: a forwarded mail, a winmail.dat, or an attachment."""
-        if ending(name) in ("eml", "msg") and not data.startswith(b"PK") and len(self.inner) < MAX_INNER:
-            self.inner.append((name, data))
+        if ending(name) in ("eml", "msg") and not data.startswith(b"PK"):
+            self.forwarded(name, data)
         elif data.startswith(b"\x78\x9f\x3e\x22"):
             self.wrapped.append(data)
         elif len(self.files) >= MAX_FILES:
             self.note("more than 100 attachments")
         else:
-            self.files.append(describe(name, declared, data, inline=inline))
+            file = describe(name, declared, data, inline=inline)
+            self.files.append(file)
+            if wanted(file.type, len(data), self.pictures):
+                self.pictures.append(data)
 
 
-def read_eml(data: bytes) -> Raw:
-    """Bytes of an RFC 5322 mail, however broken, as `Raw`."""
-    raw = Raw()
+def read_eml(data: bytes, most: int = MAX_INNER) -> Raw:
+    """Bytes of an RFC 5322 mail, however broken, as `Raw`, with at most so many forwarded mails."""
+    raw = Raw(most=most)
     data = _mend(data, raw)
     try:
         message: Message = message_from_bytes(data, policy=policy.compat32)
@@ -158,13 +176,10 @@ def _kind(part: Message) -> str:
 
 def _forwarded(part: Message, payload: object, raw: Raw) -> None:
     """A mail inside the mail, as bytes again. Some senders encode it although the standard forbids that."""
-    if len(raw.inner) >= MAX_INNER:
-        raw.note("more than 10 forwarded mails")
-        return
     inner = payload[0] if isinstance(payload, list) and payload else None
     try:
         if isinstance(inner, Message):
-            data = inner.as_bytes(policy=policy.compat32)
+            data = inner.as_bytes(policy=_AS_SENT)
             if str(part.get("content-transfer-encoding", "")).strip().lower() == "base64" and not inner.keys():
                 data = base64.b64decode(re.sub(rb"[^A-Za-z0-9+/=]", b"", data))
         else:
@@ -172,7 +187,7 @@ def _forwarded(part: Message, payload: object, raw: Raw) -> None:
     except (RecursionError, binascii.Error, Exception) as error:
         raw.note(f"a forwarded mail is unreadable ({type(error).__name__})")
         return
-    raw.inner.append((_filename(part) or "forwarded.eml", data))
+    raw.forwarded(_filename(part) or "forwarded.eml", data)
 
 
 def _leaf(part: Message, kind: str, raw: Raw) -> None:

@@ -1,272 +1,205 @@
-"""The reporting pillar: take a mail, answer at once, examine it in its own process, tell everybody who reported it.
+"""The reporting pillar's door: mails that people send, paste or photograph, and what they do with the answers.
 
-The same bytes are one mail with many reporters. The body is sealed at rest. Nothing in a mail is ever opened or fetched.
+The same bytes are one mail, near-duplicates are one case; each has many reporters. The body is sealed at rest. Nothing in a mail
+is ever opened or fetched. What is done with a report is in `filing`, `outcome` and `alerts`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
 
-from bot.cards import Block, Button, Buttons, Card, Steps, Text
-from bot.errors import NotFound, SecdeskError, TooLarge
-from bot.model import File, Finding, Kind, Severity, Verdict
-from bot.organisation import Organisation
-from bot.people import Identities
-from bot.ports import Clock, Db, Payload, Row, Tx, Vault
-from bot.turn import (
-    Auditor,
-    CoreStore,
-    Effect,
-    Escalation,
-    ReportFiled,
-    TicketRequest,
-    Turn,
-    VerdictGiven,
-    Work,
-    place_from,
-    place_key,
-)
+from bot.cards import Card
+from bot.errors import NotFound
+from bot.model import File, Kind, Person, Verdict
+from bot.ports import Payload
+from bot.reporting import behalf, pasted
+from bot.reporting.alerts import Alerts
+from bot.reporting.campaigns import RARE
+from bot.reporting.filing import MOST_FILES, Filing, Prepared
+from bot.reporting.outcome import Outcome
+from bot.reporting.parts import SEVERITY, Examined, Parts, Reporter, job_key, verdict_from, verdict_text
+from bot.reporting.report_cards import MAX_MB, ReportCards
+from bot.turn import Effect, Turn, Work
 
-MAX_MB = 30
-SEVERITY: Mapping[Kind, Severity] = {Kind.LIKELY_PHISHING: "S2", Kind.SUSPICIOUS: "S1", Kind.COULD_NOT_CHECK: "S1"}
+__all__ = [
+    "MAX_MB",
+    "SEVERITY",
+    "Examined",
+    "Parts",
+    "Reporter",
+    "Reports",
+    "job_key",
+    "verdict_from",
+    "verdict_text",
+]
 
-
-@dataclass(frozen=True)
-class Examined:
-    """What the engine says of one mail. `facts` is what the desk may see of it (JSON values, defanged)."""
-
-    verdict: Verdict
-    facts: Mapping[str, Any]
-
-
-class ReportStore(Protocol):
-    """SQL of reported mails and of who reported them."""
-
-    def add_mail(self, tx: Tx, row: Mapping[str, object]) -> bool: ...
-
-    def bind_ticket(self, tx: Tx, sha256: str, ticket: str) -> None: ...
-
-    def locked(self, tx: Tx, sha256: str) -> Row | None: ...
-
-    def mail(self, sha256: str) -> Row | None: ...
-
-    def of_ticket(self, ticket: str) -> Row | None: ...
-
-    def body(self, sha256: str) -> bytes: ...
-
-    def add_submission(self, tx: Tx, row: Mapping[str, object]) -> bool: ...
-
-    def submissions(self, tx: Tx, sha256: str) -> list[Row]: ...
-
-    def decide(self, tx: Tx, sha256: str, kind: str, by: str, verdict: str, facts: str, at: float) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the pillar is made of. `admit` raises when bytes are no mail or too large; `examine` never raises."""
-
-    db: Db
-    store: ReportStore
-    core: CoreStore
-    auditor: Auditor
-    vault: Vault
-    identities: Identities
-    escalation: Escalation
-    organisation: Callable[[], Organisation]
-    clock: Clock
-    admit: Callable[[bytes, str], object]
-    examine: Callable[[bytes, str], Examined]
-    listeners: Mapping[type, tuple[Callable[[Work, Any], None], ...]]
-    committed: Callable[[], None] = lambda: None
+PASTE = "reporting.paste"  # the dialogue in which the next text is a mail's
 
 
 class Reports:
-    """Responder of the reporting pillar (action ids `reporting.*`) and its job `reporting.analyse`."""
+    """Responder of the reporting pillar (action ids `reporting.*`), its jobs, and what the desk's console asks of it."""
 
     prefix = "reporting"
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self._parts, self.cards = parts, ReportCards(parts.organisation, parts.lexicon, parts.address)
+        self.alerts = Alerts(parts, self.cards)
+        self.filing = Filing(parts, self.cards, self.alerts)
+        self.outcome = Outcome(parts, self.cards, self.alerts)
 
     def respond(self, turn: Turn) -> Effect | None:
-        """Files are reports; the buttons say how to report, and that somebody sees it differently."""
+        """Files, pasted mails and screenshots are reports; the buttons say how, take back, speak for others and disagree."""
         if turn.action:
-            verb, value = turn.action.id.partition(".")[2], turn.action.value
-            if verb == "start":
-                how = self._how(turn)
-                return lambda _work: how
-            return (lambda work: self._dispute(work, turn, value)) if verb == "dispute" else None
-        if not turn.files:
+            return self._pressed(turn)
+        talking = turn.dialogue is not None and turn.dialogue.kind == "tickets.talk"
+        if turn.files:
+            prepared = self.filing.prepare(turn.files)
+            if talking and all(item.why_not for item in prepared):
+                return None  # what is no mail belongs to the conversation with the desk
+            return self._taken(turn, prepared, len(turn.files), turn.text)
+        if talking or not turn.text:
             return None
-        sealed = [self._sealed(file) for file in turn.files[:10]]
-        if turn.dialogue and turn.dialogue.kind == "tickets.talk" and all(why_not for *_, why_not in sealed):
-            return None  # what is no mail belongs to the conversation with the desk
-        return lambda work: self._take(work, turn, sealed)
+        if found := pasted.as_mail(turn.text):
+            return self._taken(turn, self.filing.prepare([found[0]]), 1, found[1])
+        if turn.dialogue and turn.dialogue.kind == PASTE and (text := pasted.as_text_only(turn.text)):
+            return self._taken(turn, self.filing.prepare([text]), 1, "")
+        return None
+
+    def _pressed(self, turn: Turn) -> Effect | None:
+        assert turn.action  # noqa: S101
+        verb, value = turn.action.id.partition(".")[2], turn.action.value
+        reporter = _reporter(turn)
+        match verb:
+            case "start":
+                return lambda work: self._start(work, turn)
+            case "dispute":
+                return lambda work: self.outcome.dispute(work, reporter, value, turn.text)
+            case "undo":
+                return lambda work: self._undo(work, reporter, value)
+            case "behalf":
+                typed = turn.action.form.get("who", "")
+                return lambda work: self._behalf(work, reporter, value, typed)
+            case "phone":
+                card = self.cards.phone(turn.lang, turn.values, value.partition(":")[0])
+                return lambda _work: card
+        return None
+
+    # taking
+
+    def _taken(self, turn: Turn, prepared: Sequence[Prepared], sent: int, note: str) -> Effect:
+        reporter, whose = _reporter(turn), self._whose(note, turn.person)
+
+        def run(work: Work) -> Card:
+            if turn.dialogue and turn.dialogue.kind == PASTE:
+                work.end_dialogue(turn.person.key, turn.place)
+            return self.take(work, reporter, prepared, note, whose, dropped=max(0, sent - MOST_FILES))
+
+        return run
+
+    def take(
+        self, work: Work, reporter: Reporter, prepared: Sequence[Prepared], note: str = "", whose: Person | None = None, *,
+        dropped: int = 0,
+    ) -> Card:  # fmt: skip
+        """File reports. `whose`: somebody of the directory whose mail it was. `dropped`: how many were too many."""
+        if whose:
+            whose = self._parts.identities.meet(work.tx, whose, work.at)
+        card = self.filing.take(work, reporter, prepared, note, whose)
+        if not dropped:
+            return card
+        more = self.cards.said(reporter.lang, reporter.values, "report.dropped", n=len(prepared))
+        return Card(card.title, (*card.blocks, *more.blocks), card.tone, lang=card.lang)
+
+    def prepare(self, files: Sequence[File]) -> list[Prepared]:
+        """The costly part of taking files, outside of any transaction."""
+        return self.filing.prepare(files)
+
+    def whose(self, note: str, reporter: Person) -> Person | None:
+        """Whom a note says that a mail is for."""
+        return self._whose(note, reporter)
+
+    def _whose(self, note: str, reporter: Person) -> Person | None:
+        if not note or not reporter.known:
+            return None
+        return behalf.named(note, self._parts.identities.people(), reporter.id)
+
+    def _start(self, work: Work, turn: Turn) -> Card:
+        """How to report; what is pasted next is a mail's text."""
+        work.dialogue(turn.person.key, turn.place, PASTE, {})
+        return self.cards.how(turn.lang, turn.values)
+
+    def _undo(self, work: Work, reporter: Reporter, value: str) -> Card:
+        """Take a report back. The content of a mail that nobody reports any more goes at once."""
+        store, campaigns = self._parts.store, self._parts.campaigns
+        row = store.submission(work.tx, value.partition(":")[2])
+        if row is None or row["person"] != reporter.key:
+            raise NotFound(value)
+        number = str(row["ticket"])
+        if not store.withdraw(work.tx, row["id"]):
+            return self.cards.said(reporter.lang, reporter.values, "report.undo_gone", number=number)
+        campaigns.lock(work.tx)
+        left = campaigns.withdrawn(work.tx, row["campaign"])
+        if not store.submissions(work.tx, row["sha256"]):
+            store.erase(work.tx, row["sha256"])
+            campaigns.drop(work.tx, row["sha256"])
+        if not store.of_person(work.tx, number, reporter.key):
+            store.unsay(work.tx, number, reporter.key)
+        self._parts.escalation.log(work, number, reporter.key, "withdrawn", "")
+        if not left:
+            store.untell(work.tx, number)
+            self._parts.escalation.close(work, number, reporter.key)
+        work.audit(reporter.key, "report.withdrawn", number, mail=row["sha256"][:16])
+        return self.cards.undone(reporter.lang, number, str(row["name"]), kept=left > 0)
+
+    def _behalf(self, work: Work, reporter: Reporter, value: str, typed: str) -> Card:
+        """Say whose mail it was: they get the answer too."""
+        row = self._parts.store.submission(work.tx, value.partition(":")[2])
+        if row is None or row["person"] != reporter.key or row["withdrawn"] or not reporter.person.known:
+            raise NotFound(value)
+        whose = behalf.whom(typed, self._parts.identities.people(), reporter.person.id) if typed else None
+        if whose is None:
+            return self.cards.whose(reporter.lang, value, typed)
+        whose, number = self._parts.identities.meet(work.tx, whose, work.at), str(row["ticket"])
+        self._parts.store.for_somebody(work.tx, row["id"], whose.key)
+        self._parts.campaigns.received(work.tx, row["campaign"], [whose.key])
+        self._parts.escalation.log(work, number, reporter.key, "behalf", whose.name)
+        work.audit(reporter.key, "report.behalf", number, whose=whose.key)
+        if row["state"] == "decided":
+            self.outcome.tell_whose(work, row["id"])
+        return self.cards.said(reporter.lang, reporter.values, "report.behalf_done", number=number, name=whose.name)
+
+    # jobs
 
     def analyse(self, payload: Payload) -> None:
         """Job: examine a stored mail and tell its reporters. Safe to run again."""
         sha256 = payload["sha256"]
         row = self._parts.store.mail(sha256)
-        if row is None or row["state"] == "decided":
+        if row is None or row["state"] != "checking":
             return
-        body = self._parts.vault.unseal("mail", self._parts.store.body(sha256))
-        examined = self._parts.examine(body, row["name"])
+        sealed = self._parts.store.body(sha256)
+        if not sealed:
+            return  # its content is not kept any more
+        body = self._parts.vault.unseal("mail", sealed)
+        examined = self._parts.examine(body, row["name"], self._parts.campaigns.history(row["campaign"], RARE))
         with self._parts.db.tx() as tx:
-            work = Work(
-                tx, self._parts.clock.now(), self._parts.core, self._parts.auditor, self._parts.listeners
-            )  # fmt: skip
-            self._decided(work, sha256, examined)
+            self.outcome.decided(self._parts.work(tx), sha256, examined)
         self._parts.committed()
 
-    # taking
+    def tidy(self, work: Work) -> None:
+        """Take old campaigns out of the index."""
+        self._parts.campaigns.tidy(work.tx, work.at - 45 * 86_400.0)
 
-    def _sealed(self, file: File) -> tuple[File, str, bytes, str]:
-        """(file, sha256, sealed body, why not): the costly part, before the transaction."""
-        try:
-            self._parts.admit(file.data, file.name)
-        except TooLarge:
-            return file, "", b"", "report.too_large"
-        except SecdeskError:
-            return file, "", b"", "report.not_mail"
-        return file, hashlib.sha256(file.data).hexdigest(), self._parts.vault.seal("mail", file.data), ""
+    # the desk
 
-    def _take(self, work: Work, turn: Turn, sealed: list[tuple[File, str, bytes, str]]) -> Card:
-        cards = [self._take_one(work, turn, *item) for item in sealed]
-        if len(cards) == 1:
-            return cards[0]
-        blocks: list[Block] = [block for card in cards for block in card.blocks]
-        return Card(cards[0].title, tuple(blocks), "done", lang=turn.lang)
-
-    def _take_one(self, work: Work, turn: Turn, file: File, sha256: str, body: bytes, why_not: str) -> Card:
-        name = _short(file.name)
-        if why_not:
-            return self._refused(turn, name, why_not)
-        row = {"sha256": sha256, "name": name, "size": len(file.data), "body": body, "at": work.at}
-        first = self._parts.store.add_mail(work.tx, row)
-        number = self._ticket(work, turn, sha256, name, first=first)
-        submission = {"id": uuid.uuid4().hex, "sha256": sha256, "person": turn.person.key,
-                      "place": place_key(turn.place), "at": work.at}  # fmt: skip
-        fresh = self._parts.store.add_submission(work.tx, submission)
-        if fresh:
-            work.audit(turn.person.key, "report.filed", number, mail=sha256[:16])
-            work.publish(ReportFiled(turn.person.key, sha256, number, first))
-        known = self._parts.store.locked(work.tx, sha256)
-        if known and known["state"] == "decided":
-            verdict = verdict_from(known["verdict"])
-            return self.verdict_card(verdict, number, turn.lang, turn.values)
-        work.job("reporting.analyse", f"analyse:{sha256}", {"sha256": sha256})
-        return self._said(turn, "report.receipt" if fresh else "report.again", number=number, name=name)
-
-    def _ticket(self, work: Work, turn: Turn, sha256: str, name: str, *, first: bool) -> str:
-        """One ticket a mail; a second reporter is added to it."""
-        if not first:
-            row = self._parts.store.locked(work.tx, sha256)
-            number = str(row["ticket"]) if row else ""
-            self._parts.escalation.log(work, number, turn.person.key, "reported_again", name)
-            return number
-        subject = self._words("en", "report.subject", name=name)
-        request = TicketRequest(
-            turn.person.key, turn.place, "report", subject, turn.text or subject, "S1", queue="mail"
-        )
-        number = self._parts.escalation.open(work, request).number
-        self._parts.store.bind_ticket(work.tx, sha256, number)
-        return number
-
-    def _refused(self, turn: Turn, name: str, key: str) -> Card:
-        if key == "report.not_mail" and "report_button" not in turn.values:
-            key = "report.not_mail_plain"
-        return self._said(turn, key, name=name, limit=MAX_MB)
-
-    # deciding
-
-    def _decided(self, work: Work, sha256: str, examined: Examined) -> None:
-        """Store the verdict once, tell each reporter once, tell the desk."""
-        verdict = examined.verdict
-        facts = json.dumps(dict(examined.facts), ensure_ascii=False, default=str)
-        store = self._parts.store
-        if not store.decide(work.tx, sha256, verdict.kind, "secdesk", verdict_text(verdict), facts, work.at):
-            return
-        row = store.locked(work.tx, sha256)
-        number = str(row["ticket"]) if row else ""
-        people = store.submissions(work.tx, sha256)
-        for person in people:
-            self._tell(work, person, number, verdict, sha256)
-        signs = "; ".join(finding.sign for finding in verdict.signs)
-        self._parts.escalation.log(work, number, "secdesk", "verdict", f"{verdict.kind.value}: {signs}")
-        self._parts.escalation.raise_severity(work, number, SEVERITY.get(verdict.kind, "S0"))
-        work.audit("secdesk", "report.verdict", number, mail=sha256[:16], kind=verdict.kind.value)
-        work.publish(VerdictGiven(sha256, number, verdict, tuple(row["person"] for row in people)))
-
-    def _tell(self, work: Work, submission: Row, number: str, verdict: Verdict, sha256: str) -> None:
-        person = self._parts.identities.who(submission["person"])
-        if person is None:
-            return
-        values = self._parts.organisation().values(person.entity)
-        card = self.verdict_card(verdict, number, person.language, values)
-        key = f"verdict:{sha256}:{submission['id']}"
-        work.say(submission["person"], place_from(submission["place"]), card, key, priority=1, ticket=number)
+    def judge(
+        self, work: Work, number: str, analyst: Person, kind: Kind, note: str = "", *, sha256: str = "", every: bool = False
+    ) -> None:  # fmt: skip
+        """An analyst's verdict on a case; see `Outcome.judge`."""
+        self.outcome.judge(work, number, analyst, kind, note, sha256=sha256, every=every)
 
     def verdict_card(self, verdict: Verdict, number: str, lang: str, values: Mapping[str, str]) -> Card:
-        """What the reporter reads: the verdict in words, what was seen, what to do, and a way to disagree."""
-        kind = verdict.kind.value
-        blocks: list[Block] = [Text(self._words(lang, f"verdict.{kind}"), "strong")]
-        blocks.append(Text(self._words(lang, f"verdict.do.{kind}", **values)))
-        if verdict.signs:
-            signs = tuple(finding.sign for finding in verdict.signs)
-            blocks.append(Steps(signs, self._words(lang, "verdict.signs"), ordered=False))
-        if verdict.unchecked:
-            names = ", ".join(verdict.unchecked)
-            blocks.append(Text(self._words(lang, "verdict.unchecked", names=names), "muted"))
-        buttons = [Button(self._words(lang, "button.dispute"), "reporting.dispute", number)]
-        if verdict.kind not in {Kind.OURS, Kind.PRACTICE, Kind.SPAM}:
-            clicked = Button(self._words(lang, "button.emergency"), "emergency.start", "clicked", "danger")
-            buttons.insert(0, clicked)
-        tone: Any = "warning" if verdict.kind in {Kind.LIKELY_PHISHING, Kind.SUSPICIOUS} else "plain"
-        title = self._words(lang, "verdict.title", number=number)
-        return Card(title, (*blocks, Buttons(tuple(buttons))), tone, lang=lang)
-
-    # the rest
-
-    def _dispute(self, work: Work, turn: Turn, number: str) -> Card:
-        row = self._parts.store.of_ticket(number)
-        mine = row and any(
-            s["person"] == turn.person.key for s in self._parts.store.submissions(work.tx, row["sha256"])
-        )
-        if not row or not mine:
-            raise NotFound(number)
-        self._parts.escalation.log(work, number, turn.person.key, "disputed", turn.text)
-        self._parts.escalation.raise_severity(work, number, "S1" if row["kind"] != Kind.LIKELY_PHISHING else "S2")
-        work.audit(turn.person.key, "report.dispute", number)
-        return self._said(turn, "verdict.dispute_noted", number=number)
-
-    def _how(self, turn: Turn) -> Card:
-        return self._said(turn, "report.how" if "report_button" in turn.values else "report.how_plain")
-
-    def _said(self, turn: Turn, key: str, **params: object) -> Card:
-        text = self._words(turn.lang, key, **{**turn.values, **params})
-        return Card("", (Text(text),), "done", lang=turn.lang)
-
-    def _words(self, lang: str, key: str, **params: object) -> str:
-        return self._parts.organisation().words.say(lang, key, **params)
+        """What a reporter reads of an automatic verdict."""
+        return self.cards.verdict(verdict, number, lang, values)
 
 
-def verdict_text(verdict: Verdict) -> str:
-    """A verdict as JSON text."""
-    return json.dumps(asdict(verdict), ensure_ascii=False)
-
-
-def verdict_from(text: str) -> Verdict:
-    """The verdict back from `verdict_text`."""
-    raw = json.loads(text)
-    signs = tuple(Finding(**finding) for finding in raw["signs"])
-    return Verdict(Kind(raw["kind"]), raw["confidence"], signs, tuple(raw["unchecked"]), raw["score"])
-
-
-def _short(name: str) -> str:
-    clean = "".join(char for char in name.replace("\\", "/").rsplit("/", 1)[-1] if char.isprintable())
-    return clean[:80] or "mail.eml"
+def _reporter(turn: Turn) -> Reporter:
+    return Reporter(turn.person, turn.place, turn.values)

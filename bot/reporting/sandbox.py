@@ -11,17 +11,24 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 import bot
 from bot.reporting.context import Context
 from bot.reporting.examine import Examination, failed
 from bot.reporting.mail_model import Email
 from bot.reporting.mail_parts import digest
+from bot.reporting.outline import Outline
+from bot.reporting.safe_view import SafeView
+from bot.reporting.screenshots import Picture
+from bot.reporting.unpack import Letter
 from bot.reporting.wire import dump, load
 from bot.reporting.worker import read_frame, write_frame
 
+T = TypeVar("T")
+Request = Mapping[str, str]
 REUSED = 500  # mails before a process is replaced
 _START = (
     "import sys; sys.path[:0] = [p for p in sys.argv[2:] if p not in sys.path]; "
@@ -30,9 +37,21 @@ _START = (
 
 
 class Examiner(Protocol):
-    """What the rest of the desk needs of a sandbox."""
+    """What the rest of the desk needs of a sandbox. Nothing here raises for what is in the bytes."""
 
     def examine(self, data: bytes, name: str, context: Context) -> Examination: ...
+
+    def unpack(self, data: bytes, authserv_id: str) -> Letter:
+        """A letter to the reporting mailbox. `fault` says why if it could not be taken apart."""
+        ...
+
+    def outline(self, data: bytes, name: str) -> Outline:
+        """What a mail is recognised by."""
+        ...
+
+    def look(self, data: bytes, name: str) -> Picture:
+        """A screenshot: the codes in it, and what sort of phone took it."""
+        ...
 
 
 class Sandbox:
@@ -49,13 +68,34 @@ class Sandbox:
 
     def examine(self, data: bytes, name: str, context: Context) -> Examination:
         """Parse and judge one mail. A crash, a timeout or too much memory gives "could not check", never an exception."""
-        with self._slots:
-            worker = self._take()
-            answer = worker.ask(data, name, context, self.timeout)
-            self._give(worker)
+        answer = self._ask(Examination, {"do": "examine", "name": name[:255]}, data, context)
         if isinstance(answer, Examination):
             return answer
         return failed(answer, Email(sha256=digest(data), size=len(data)), context)
+
+    def unpack(self, data: bytes, authserv_id: str) -> Letter:
+        answer = self._ask(Letter, {"do": "unpack", "authserv_id": authserv_id}, data, None)
+        return answer if isinstance(answer, Letter) else Letter(digest(data), fault=answer)
+
+    def outline(self, data: bytes, name: str) -> Outline:
+        answer = self._ask(Outline, {"do": "outline", "name": name[:255]}, data, None)
+        return answer if isinstance(answer, Outline) else Outline(fault=answer)
+
+    def look(self, data: bytes, name: str) -> Picture:
+        answer = self._ask(Picture, {"do": "look", "name": name[:255]}, data, None)
+        return answer if isinstance(answer, Picture) else Picture(fault=answer)
+
+    def view(self, data: bytes, name: str) -> SafeView:
+        """A mail as an analyst may look at it."""
+        answer = self._ask(SafeView, {"do": "view", "name": name[:255]}, data, None)
+        return answer if isinstance(answer, SafeView) else SafeView(fault=answer)
+
+    def _ask(self, kind: type[T], request: Request, data: bytes, context: Context | None) -> T | str:
+        with self._slots:
+            worker = self._take()
+            answer = worker.ask(kind, request, data, context, self.timeout)
+            self._give(worker)
+        return answer
 
     def close(self) -> None:
         """End the processes. A later examination starts new ones."""
@@ -102,29 +142,31 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, data: bytes, name: str, context: Context, timeout: float) -> Examination | str:
-        """The examination, or why there is none: `time` or `crash`. After either, the process is gone."""
+    def ask(
+        self, kind: type[T], request: Request, data: bytes, context: Context | None, timeout: float
+    ) -> T | str:  # fmt: skip
+        """What was asked for, or why there is nothing: `time` or `crash`. After either, the process is gone."""
         timer = threading.Timer(timeout, self._expire)
         timer.daemon = True
         timer.start()
         try:
-            frame = self._talk(data, name, context)
+            frame = self._talk(request, data, context)
             answer = json.loads(frame) if frame is not None else {"crash": "gone"}
             if "crash" in answer:
                 return "time" if self._late else "crash"
-            return load(Examination, answer)
+            return load(kind, answer)
         except (OSError, ValueError, TypeError, KeyError):
             self.kill()
             return "time" if self._late else "crash"
         finally:
             timer.cancel()
 
-    def _talk(self, data: bytes, name: str, context: Context) -> bytes | None:
+    def _talk(self, request: Request, data: bytes, context: Context | None) -> bytes | None:
         requests, answers = self._pipes()
-        if self._context is not context:
+        if context is not None and self._context is not context:
             write_frame(requests, json.dumps({"do": "context", "context": dump(context)}).encode())
             self._context = context
-        write_frame(requests, json.dumps({"do": "examine", "name": name[:255]}).encode())
+        write_frame(requests, json.dumps(request).encode())
         write_frame(requests, data)
         self.served += 1
         return read_frame(answers)

@@ -1,7 +1,8 @@
 """The program inside the sandbox: reads mails from standard input, writes examinations to standard output, ends at its close.
 
-Frames: four bytes of length (big-endian), then that many bytes. A request is one JSON frame, for `examine` followed by one frame
-with the mail; an answer is one JSON frame. Nothing here imports pydantic, YAML or a network library: start-up time counts.
+Frames: four bytes of length (big-endian), then that many bytes. A request is one JSON frame, followed by one with the bytes
+unless it brings the context; an answer is one JSON frame. Nothing here imports pydantic, YAML or a network library: start-up
+time counts.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import json
 import os
 import struct
 import sys
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from bot.reporting.context import Context
 
 LENGTH = struct.Struct(">I")
 
@@ -45,6 +49,31 @@ def limit(memory_mb: int) -> None:
             resource.setrlimit(what, (value, value))
 
 
+def _done(request: dict[str, Any], data: bytes, context: Context) -> Any:
+    """What was asked for. Each reader is loaded when it is first needed."""
+    match request["do"]:
+        case "examine":
+            from bot.reporting.examine import examine  # noqa: PLC0415
+
+            return examine(data, request["name"], context)
+        case "unpack":
+            from bot.reporting.unpack import unpack  # noqa: PLC0415
+
+            return unpack(data, request["authserv_id"])
+        case "outline":
+            from bot.reporting.outline import outline  # noqa: PLC0415
+
+            return outline(data, request["name"])
+        case "view":
+            from bot.reporting.safe_view import safe_view  # noqa: PLC0415
+
+            return safe_view(data, request["name"])
+        case _:
+            from bot.reporting.screenshots import look  # noqa: PLC0415
+
+            return look(data, request["name"])
+
+
 def main() -> None:
     """Serve until standard input closes."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
@@ -52,7 +81,6 @@ def main() -> None:
     limit(int(sys.argv[1]))
 
     from bot.reporting.context import Context  # noqa: PLC0415  (after the limits)
-    from bot.reporting.examine import examine  # noqa: PLC0415
     from bot.reporting.wire import dump, load  # noqa: PLC0415
 
     context = Context()
@@ -67,7 +95,7 @@ def main() -> None:
         if data is None:
             return
         try:
-            answer = dump(examine(data, request["name"], context))
+            answer = dump(_done(request, data, context))
         except MemoryError:
             os._exit(3)  # what is left of this process cannot be trusted
         except (RecursionError, Exception) as error:

@@ -1,7 +1,8 @@
 """Teams: requests a second and p95 of our edge and of stock botbuilder, same load, tokens checked on both.
 
 Both echo a card through the same fake connector, which runs in a process of its own; so does the load. Stock gets its token
-for the connector for nothing (its own way blocks the loop on every turn and wants https), which is in its favour. Ours keeps
+for the connector for nothing (its own way blocks the loop on every turn and wants https), which is in its favour. Each request
+has a token of its own, so that ours too checks every signature (the platform uses one for an hour). Ours keeps
 its pace and its card references in SQLite as always; only the published limits are lifted. A rate counts until the last reply
 has arrived, not until the last acknowledgement.
 """
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,12 +74,13 @@ async def load(port: int, platform: int, level: int) -> tuple[float, float]:
             async with asking.get(f"http://127.0.0.1:{platform}{path}") as answer:
                 return await answer.text()
 
-        headers = {"Authorization": f"Bearer {await told('/mint')}", "Content-Type": "application/json"}
+        minted = json.loads(await told(f"/mint?count={WARM + COUNT}"))
+        headers = iter([{"Authorization": f"Bearer {token}", "Content-Type": "application/json"} for token in minted])
 
         async def one() -> None:
             for body in bodies:
-                started = time.perf_counter()
-                async with client.post(f"http://127.0.0.1:{port}/api/messages", data=body, headers=headers) as answer:
+                head, started = next(headers), time.perf_counter()
+                async with client.post(f"http://127.0.0.1:{port}/api/messages", data=body, headers=head) as answer:
                     assert answer.status in {200, 201, 202}, answer.status
                     await answer.read()
                 times.append(time.perf_counter() - started)
@@ -139,8 +142,10 @@ def serve_fake(port: int) -> None:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(fake.app), base_url=fake.base) as inner:
                 said = await inner.request(request.method, path)
             return web.Response(body=said.content, content_type="application/json")
-        if path in {"/mint", "/count"}:
-            return web.Response(text=fake.token() if path == "/mint" else str(posted[0]))
+        if path == "/mint":
+            return web.json_response([fake.token(jti=uuid.uuid4().hex) for _ in range(int(request.query["count"]))])
+        if path == "/count":
+            return web.Response(text=str(posted[0]))
         if "/members/" in path:
             return web.json_response(member)
         posted[0] += b'"type":"typing"' not in body.replace(b" ", b"")

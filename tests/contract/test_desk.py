@@ -158,12 +158,12 @@ def test_a_typed_number_answers_the_last_card_of_this_place_only(house: House) -
 
 
 def test_yes_and_no_answer_the_question_whether_it_just_happened(house: House) -> None:
-    confirm = house.say(DANA, "we paid a false invoice")
+    confirm = house.say(DANA, "suppose we paid a false invoice")
     assert confirm.card.tone == "question"
     no = house.say(DANA, "no")
     assert no.card.tone in {"answer", "question", "done"}
     assert house.tickets("unresolved") == [] or all(ticket.severity != "S3" for ticket in house.tickets())
-    house.say(JONAS, "we paid a false invoice")
+    house.say(JONAS, "suppose we paid a false invoice")
     yes = house.say(JONAS, "yes")
     assert yes.card.tone == "emergency"
     assert [ticket.severity for ticket in house.tickets()][:1] == ["S3"]
@@ -173,7 +173,7 @@ def test_yes_and_no_answer_the_question_whether_it_just_happened(house: House) -
     ("action", "value"),
     [
         ("nobody.here", ""), ("answering.unknown", "x"), ("tickets.unknown", "x"), ("reporting.unknown", "x"),
-        ("emergency.answer", "SEC-101:which:work"), ("emergency.call", "SEC-101"), ("", ""), (".", "."),
+        ("emergency.answer", "SEC-101:which:work"), ("", ""), (".", "."),
     ],
 )  # fmt: skip
 def test_a_button_that_leads_nowhere_says_so(house: House, action: str, value: str) -> None:
@@ -181,6 +181,12 @@ def test_a_button_that_leads_nowhere_says_so(house: House, action: str, value: s
     assert as_text(reply.card) == "This question is closed. Ask me again."
     assert reply.delivery != ""
     assert house.tickets() == []
+
+
+def test_a_call_for_help_is_heard_whatever_ticket_it_names(house: House) -> None:
+    reply = house.press(DANA, "emergency.call", "SEC-999")
+    assert reply.card.tone == "emergency"
+    assert [("SEC-101", "S3")] == [(ticket.number, ticket.severity) for ticket in house.tickets()]
 
 
 def test_buttons_of_another_persons_ticket_are_not_found(house: House) -> None:
@@ -702,7 +708,7 @@ def test_restricted_entries_never_surface(house: House) -> None:
         for who in others:
             person = house.person(who)
             for asked in item.questions["en"][:2]:
-                found = house.app.answers.consider(asked, person)
+                found = house.app.answers.consider(asked, person, house.clock.now())
                 assert item.id not in {found.entry, *found.suggestions}
                 assert item.id != house.app.ask(asked, person).card.source
     item = restricted(house)[0]
@@ -711,12 +717,14 @@ def test_restricted_entries_never_surface(house: House) -> None:
             reply = house.press(who, f"answering.{verb}", item.id)
             assert as_text(reply.card).startswith("I cannot find that, or it is not yours to see.")
     role = next(person for person in house.app.directory.people() if person.roles & set(item.roles))
-    assert house.press(role.id, "answering.ask", item.id).card.source == item.id
+    assert item.severity == "S3"  # so it is asked first whether it has happened
+    assert house.press(role.id, "answering.ask", item.id).card.source == item.emergency
+    assert house.press(role.id, "emergency.no", item.emergency or "").card.source == item.id
 
 
 def test_just_asking_leads_an_outsider_to_nothing_restricted(house: House) -> None:
     item = restricted(house)[0]
-    house.say(GUEST, "we paid a false invoice")
+    house.say(GUEST, "suppose we paid a false invoice")
     met = house.key(GUEST)
     where = house.rows("SELECT place FROM dialogue WHERE person = :key", key=met)[0]["place"]
     forged = f'{{"kind": "money", "entry": "{item.id}", "text": ""}}'
@@ -729,7 +737,10 @@ def test_just_asking_leads_an_outsider_to_nothing_restricted(house: House) -> No
 def test_roles_given_later_hold_at_once(house: House) -> None:
     item = next(item for item in restricted(house) if "executive" in item.roles)
     person = replace(house.person(DANA), roles=frozenset({"executive"}))
-    assert house.app.answers.consider(question(item), person).outcome in {Outcome.ANSWER, Outcome.SUGGEST}
+    assert house.app.answers.consider(question(item), person, house.clock.now()).outcome in {
+        Outcome.ANSWER,
+        Outcome.SUGGEST,
+    }
 
 
 # values and time ----------------------------------------------------------------------------------------------------

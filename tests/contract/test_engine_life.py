@@ -21,6 +21,8 @@ from bot.errors import StoreUnavailable
 from bot.ports import Db, Payload
 from tests.contract.engines import PATIENCE, QUICK, Home, Process, Seen, new_home
 
+pytestmark = pytest.mark.slow  # processes of their own, killed and waited for
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:

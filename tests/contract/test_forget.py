@@ -68,12 +68,12 @@ def live(house: House, who: str) -> None:
     house.send(JONAS, MAIL, f"{person.name}.eml")
     house.say(INES, f"my colleague {about} cannot sign in {NONSENSE}")
     house.say(INES, f"and {about} too")
-    house.say("clara.moreau", f"we paid a false invoice, says {about}")  # asked back: it waits in a dialogue
+    house.say("clara.moreau", f"suppose we paid a false invoice, says {about}")  # asked back: it waits in a dialogue
     for ticket in house.tickets("unresolved"):
         house.act("note", ticket.number, INES, f"Rang {about}.")
         house.act("reply", ticket.number, INES, f"We are on it with {about}.")
     analyst = replace(house.person(who), key=house.key(who))
-    house.app.work(lambda work: new_link(work, house.app.web, house.app.vault, house.app.identities, analyst))
+    house.app.work(lambda work: new_link(work, house.app.sessions, house.app.vault, house.app.identities, analyst))
     house.settle()
 
 

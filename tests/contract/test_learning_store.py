@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from adapters.stores.learning import SqlLearningStore
+from adapters.vault import KeyVault
 from bot.learning.memory import DAY, Memory
-from bot.learning.record import Enrolment, Sent
+from bot.learning.pseudonym import Codes
+from bot.learning.record import Answer, Enrolment, Sent
 from bot.ports import Db
 
 NOW = 1_795_514_400.0  # Tuesday 24 November 2026, 10:00 UTC
+CODES = Codes(KeyVault({1: b"k" * 32}).digest)
 
 
 @pytest.fixture
 def nudges(db: Db) -> SqlLearningStore:
-    return SqlLearningStore(db)
+    return SqlLearningStore(db, CODES)
 
 
 def row(name: str = "n1", **changes: Any) -> dict[str, Any]:
@@ -71,7 +74,15 @@ def test_a_hold_is_never_shortened(db: Db, nudges: SqlLearningStore) -> None:
 
 def test_the_record_comes_back_whole(db: Db, nudges: SqlLearningStore) -> None:
     add(db, nudges, row("n2", due="2026-11-25", at=NOW + DAY, kind="triggered"), row())
-    enrolment = {"id": "e1", "person": "p_1", "lesson": "qr", "topic": "codes", "reason": "topic", "not_before": NOW}
+    enrolment = {
+        "id": "e1",
+        "person": "p_1",
+        "lesson": "qr",
+        "topic": "codes",
+        "reason": "topic",
+        "not_before": NOW,
+        "not_after": NOW + DAY,
+    }
     with db.tx() as tx:
         nudges.postpone(tx, "n2", "2026-12-01", NOW + DAY)
         nudges.put_memory(tx, "p_1", memory(), 0)
@@ -87,7 +98,7 @@ def test_the_record_comes_back_whole(db: Db, nudges: SqlLearningStore) -> None:
     )
     assert record.memories == {"odd-prompt": memory()}
     assert (record.rate, record.stopped, record.hold_until) == (0.5, False, 0.0)
-    assert record.enrolments == (Enrolment("e1", "qr", "codes", "topic", NOW),)
+    assert record.enrolments == (Enrolment("e1", "qr", "codes", "topic", NOW, NOW + DAY),)
     assert len(nudges.records(["p_1"], NOW + 1)["p_1"].sent) == 1
 
 
@@ -101,29 +112,29 @@ def test_many_people_are_read_in_chunks(db: Db, nudges: SqlLearningStore) -> Non
 def test_the_first_answer_counts(db: Db, nudges: SqlLearningStore) -> None:
     add(db, nudges, row())
     with db.tx() as tx:
-        assert nudges.answer(tx, "n1", "b", True, NOW) is True
-        assert nudges.answer(tx, "n1", "a", False, NOW + 1) is False
+        assert nudges.answer(tx, "n1", NOW) is True
+        assert nudges.answer(tx, "n1", NOW + 1) is False
         assert nudges.postpone(tx, "n1", "2026-12-01", NOW + 2) is False
     kept = nudges.nudge("n1") or {}
-    assert [kept["state"], kept["choice"], kept["correct"], kept["answered_at"]] == ["answered", "b", 1, NOW]
+    assert [kept["state"], kept["choice"], kept["correct"], kept["answered_at"]] == ["answered", "", -1, 0]
     assert nudges.nudge("n9") is None
 
 
 def test_answers_at_once_count_once(db: Db, nudges: SqlLearningStore) -> None:
     add(db, nudges, row())
 
-    def press(choice: str) -> bool:
+    def press(_n: int) -> bool:
         with db.tx() as tx:
-            return nudges.answer(tx, "n1", choice, choice == "b", NOW)
+            return nudges.answer(tx, "n1", NOW)
 
     with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(press, "abcabcab")) == 1
+        assert sum(pool.map(press, range(8))) == 1
 
 
 def test_an_answer_closes_older_messages_with_the_same_lesson(db: Db, nudges: SqlLearningStore) -> None:
     add(db, nudges, row(), row("n2", due="2026-11-25"), row("n3", due="2026-11-26", lesson="other"))
     with db.tx() as tx:
-        nudges.answer(tx, "n2", "b", True, NOW)
+        nudges.answer(tx, "n2", NOW)
         nudges.close_others(tx, "n2")
     states = [(nudges.nudge(name) or {})["state"] for name in ("n1", "n2", "n3")]
     assert states == ["closed", "answered", "sent"]
@@ -178,7 +189,7 @@ def test_topics_are_counted_within_their_time(db: Db, nudges: SqlLearningStore) 
 
 
 def test_a_spent_enrolment_takes_its_topic_along(db: Db, nudges: SqlLearningStore) -> None:
-    base = {"lesson": "qr", "topic": "codes", "reason": "topic", "not_before": NOW, "at": NOW}
+    base = {"lesson": "qr", "topic": "codes", "reason": "topic", "not_before": NOW, "not_after": 0, "at": NOW}
     with db.tx() as tx:
         for name, person, topic in (
             ("e1", "p_1", "codes"),
@@ -206,12 +217,13 @@ def test_erasing_leaves_only_recent_days(db: Db, nudges: SqlLearningStore) -> No
     add(db, nudges, row("old", due="2026-10-01", at=NOW - 40 * DAY), row(), row("n2", person="p_2"))
     with db.tx() as tx:
         nudges.put_memory(tx, "p_1", memory(), 0)
-        nudges.answer(tx, "n1", "b", True, NOW)
+        nudges.answer(tx, "n1", NOW)
+        nudges.keep_answer(tx, "n1", "p_1", Answer("odd-prompt", 1, "b", True), NOW)
         nudges.stop(tx, "p_1", True, NOW)
-        nudges.erase(tx, "p_1", NOW - 28 * DAY)
+        nudges.erase(tx, "p_1", NOW - 28 * DAY, NOW)
     record = nudges.records(["p_1"], 0)["p_1"]
     assert record.sent == (Sent("", "scheduled", NOW, "closed", True),)
-    assert (record.memories, record.stopped) == ({}, True)
+    assert (record.memories, record.stopped, nudges.answers("p_1", NOW)) == ({}, True, [])
     assert (nudges.newest("p_1"), (nudges.newest("p_2") or {})["id"]) == (None, "n2")
 
 
@@ -222,8 +234,8 @@ def test_forgetting_leaves_nothing(db: Db, nudges: SqlLearningStore) -> None:
         nudges.stop(tx, "p_1", True, NOW)
         nudges.hold(tx, "p_1", NOW)
         nudges.ask(tx, "p_1", "mfa", NOW, 0)
-        nudges.forget(tx, "p_1")
-    for table in ("nudge", "memory", "preference", "nudge_hold", "enrolment", "topic_asked"):
+        nudges.forget(tx, "p_1", NOW)
+    for table in ("nudge", "memory", "preference", "nudge_hold", "enrolment", "topic_asked", "attendance"):
         assert db.query(f"SELECT 1 AS x FROM {table} WHERE person = 'p_1'") == []
     assert len(nudges.history("p_2")) == 1
 
@@ -241,8 +253,54 @@ def test_what_is_past_its_time_goes(db: Db, nudges: SqlLearningStore) -> None:
             "topic": "c",
             "reason": "topic",
             "not_before": NOW,
+            "not_after": 0,
             "at": NOW,
         }
         nudges.enrol(tx, base)
         gone = [nudges.prune(tx, NOW + days * DAY) for days in (0, 29, 31, 89, 91, 364, 366)]
     assert gone == [0, 1, 1, 0, 1, 0, 2]
+
+
+def test_answers_and_memories_lie_under_codes_that_only_the_key_makes(db: Db, nudges: SqlLearningStore) -> None:
+    add(db, nudges, row())
+    with db.tx() as tx:
+        nudges.put_memory(tx, "p_1", memory(), 0)
+        for at in (NOW, NOW, NOW + 200 * DAY):
+            item = "n1" if at == NOW else "n2"
+            nudges.keep_answer(tx, item, "p_1", Answer("odd-prompt", 1, "b", True, 31, "regular"), at)
+    kept = {"lesson": "odd-prompt", "version": 1, "choice": "b", "correct": 1, "age_days": 31, "track": "regular"}
+    later = NOW + 201 * DAY
+    assert nudges.answers("p_1", later) == [{**kept, "month": "2027-06"}, {**kept, "month": "2026-11"}]
+    assert nudges.kept_answer("n1") == "b"
+    stored = [str(item) for table in ("memory", "lesson_answer") for item in db.query(f"SELECT * FROM {table}")]
+    assert [
+        text for text in stored if "p_1" in text or "'n1'" in text or str(NOW) in text.partition("first_at")[0]
+    ] == []
+    codes = {item["who"] for item in db.query("SELECT who FROM lesson_answer")}
+    assert len(codes) == 2  # a year has a code of its own
+    other = SqlLearningStore(db, Codes(KeyVault({1: b"x" * 32}).digest))
+    assert (other.answers("p_1", later), other.memories("p_1")) == ([], [])
+
+
+def test_what_was_kept_under_the_pseudonym_is_put_under_codes(db: Db, nudges: SqlLearningStore) -> None:
+    add(db, nudges, row())
+    with db.tx() as tx:
+        tx.execute("UPDATE nudge SET choice = 'b', correct = 1, answered_at = :at, state = 'answered'", at=NOW)
+        nudges.put_memory(tx, "p_1", memory(), 0)
+        tx.execute("UPDATE memory SET person = 'p_1'")
+    assert (nudges.recode(NOW), nudges.recode(NOW)) == (2, 0)
+    assert nudges.memories("p_1") == [memory()]
+    assert [(item["choice"], item["month"]) for item in nudges.answers("p_1", NOW)] == [("b", "2026-11")]
+    assert db.query("SELECT choice, correct, answered_at FROM nudge") == [
+        {"choice": "", "correct": -1, "answered_at": 0}
+    ]
+
+
+def test_what_waits_for_a_far_day_is_kept_until_it_is_over(db: Db, nudges: SqlLearningStore) -> None:
+    """A journey in half a year is taken in today; its lesson comes two weeks before."""
+    far = NOW + 180 * DAY
+    base = {"id": "e1", "person": "p_1", "lesson": "qr", "topic": "c", "reason": "travel", "not_after": 0, "at": NOW}
+    with db.tx() as tx:
+        nudges.enrol(tx, {**base, "not_before": far})
+        gone = [nudges.prune(tx, NOW + days * DAY) for days in (91, 269, 271)]
+    assert gone == [0, 0, 1]

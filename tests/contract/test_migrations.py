@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.stores.migrations import Migration, migrate, packaged
-from adapters.stores.open import open_db
+from adapters.stores.migrations import Migration, migrate, packaged, rehearse
+from adapters.stores.open import connect, open_db
 from bot.errors import NewerDatabase
 from bot.ports import Db
 from tests.contract.conftest import Store
@@ -101,3 +101,13 @@ def test_opening_twice_keeps_the_rows(tmp_path: Path) -> None:
     with open_db("", tmp_path).tx() as tx:
         tx.execute("INSERT INTO setting (name, value, updated_at) VALUES ('a', 'b', 0)")
     assert open_db("", tmp_path).query("SELECT value FROM setting") == [{"value": "b"}]
+
+
+def test_a_rehearsal_says_what_would_be_done_and_does_nothing(store: Store) -> None:
+    db = connect(store.url, store.folder)
+    before = tables(db)
+    assert [name for name, _ in rehearse(db)] == [step.name for step in packaged(db.dialect)]
+    assert tables(db) == before
+    assert migrate(db) == tuple(step.name for step in packaged(db.dialect))
+    assert rehearse(db) == ()
+    db.close()

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from adapters.stores.core import SqlCoreStore
 from adapters.stores.learning import SqlLearningStore
-from bot.cards import Button, Card, as_text, load, pressables
+from adapters.vault import KeyVault
+from bot.cards import Button, Card, Input, as_text, load, pressables
 from bot.content import Faults, packaged_shelf
 from bot.errors import Refused
 from bot.learning.lessons import read_lessons
 from bot.learning.memory import DAY
 from bot.learning.nudges import Nudges, Sending
 from bot.learning.planner import Decision
+from bot.learning.pseudonym import Codes
+from bot.learning.record import Record
 from bot.learning.shapes import Library, Vocabulary
 from bot.model import Action, Kind, Person, Place, Verdict
-from bot.organisation import Organisation, Words, load_organisation
+from bot.organisation import Organisation, load_organisation
 from bot.ports import Db, Row, Tx
 from bot.turn import Dialogue, EmergencyRaised, QuestionAsked, Turn, VerdictGiven, Work, place_key
 from tests.fakes.lessons import curriculum, lesson, library
@@ -45,12 +47,11 @@ def organisation() -> Organisation:
     faults = Faults()
     found = load_organisation(packaged_shelf(), faults)
     assert found is not None, faults.found
-    keys = packaged_shelf().packaged.joinpath("copy_learning_keys.txt")
-    more = yaml.safe_load(keys.read_text("utf-8")) if keys.is_file() else {}
-    return replace(found, words=Words({"en": {**found.words.by_language["en"], **more}}))
+    return found
 
 
 ORGANISATION = organisation()
+CODES = Codes(KeyVault({1: b"k" * 32}).digest)
 
 
 @dataclass
@@ -80,8 +81,9 @@ class House:
             lessons=lambda: self.content,
             organisation=lambda: ORGANISATION,
             directory=self,
-            store=SqlLearningStore(self.db),
+            store=SqlLearningStore(self.db, CODES),
             place_of=lambda key: self.places.get(key, Place("web", f"w-{key}")),
+            watch=lambda _module, _key: True,
         )
 
     def people(self) -> list[Person]:
@@ -103,6 +105,9 @@ class House:
 
     def rows(self, person: Person = DANA) -> list[Row]:
         return self.nudges.store.history(person.key)
+
+    def answers(self, person: Person = DANA) -> list[Row]:
+        return self.nudges.store.answers(person.key, self.now)
 
     def turn(self, action: Action | None = None, text: str = "", person: Person = DANA, **more: Any) -> Turn:
         place, values = Place("web", f"w-{person.key}"), ORGANISATION.values(person.entity)
@@ -275,7 +280,7 @@ def test_an_answer_is_recorded_with_its_own_feedback(
     card = house.press(button(house.cards()[0], label))
     memory = house.nudges.store.memories("p_dana")[0]
     assert as_text(card) == f"{said}\nYou have met 1 of the 12 tips for your role. Only you see this."
-    assert [house.rows()[0]["state"], house.rows()[0]["correct"]] == ["answered", correct]
+    assert [house.rows()[0]["state"], house.answers()[0]["correct"]] == ["answered", correct]
     assert (memory.lesson, memory.reviews, memory.rights) == ("core-1", 1, correct)
     assert round((memory.due - NOW) / DAY) == days
 
@@ -286,7 +291,7 @@ def test_a_double_tap_has_one_effect(house: House) -> None:
     house.press(button(sent, WRONG))
     again = house.press(button(sent, RIGHT))
     assert as_text(again).startswith("You have answered this one. This is what we said:\nPress Deny first.")
-    assert [house.rows()[0]["choice"], house.nudges.store.memories("p_dana")[0].reviews] == ["a", 1]
+    assert [house.answers()[0]["choice"], house.nudges.store.memories("p_dana")[0].reviews] == ["a", 1]
 
 
 def test_an_answer_by_somebody_else_is_refused(house: House) -> None:
@@ -312,7 +317,7 @@ def test_an_answer_counts_as_it_was_asked_after_edit_or_retirement(house: House)
     house.content = library(turned)
     card = house.press(button(sent, RIGHT))
     assert as_text(card).startswith("Yes. That is it.")
-    assert house.rows()[0]["correct"] == 1
+    assert house.answers()[0]["correct"] == 1
     house.content = library()
     assert as_text(house.press(button(sent, RIGHT))).startswith("You have answered this one.")
 
@@ -335,7 +340,7 @@ def test_a_typed_letter_answers(house: House, text: str, choice: str) -> None:
     house.send()
     house.now += 3600
     house.type(text)
-    assert house.rows()[0]["choice"] == choice
+    assert house.answers()[0]["choice"] == choice
 
 
 def test_other_text_and_other_questions_are_left_alone(house: House) -> None:
@@ -369,6 +374,77 @@ def test_later_brings_it_back_when_asked(house: House, when: str, day: str) -> N
     house.press(button(house.cards()[1], RIGHT))
     assert [row["state"] for row in house.rows()] == ["answered", "closed"]
     assert "This question is closed" in as_text(house.press(button(house.cards()[0], RIGHT)))
+
+
+@pytest.mark.parametrize("text", ["3 December", "2026-12-03", "in 9 days"])
+def test_later_takes_a_day_that_is_typed_or_filled_in(house: House, text: str) -> None:
+    house.send()
+    asked = house.press(button(house.cards()[0], "Later"))
+    form = next(block for block in asked.blocks if isinstance(block, Input))
+    said = house._say(house.turn(Action(form.action, form.value, {form.name: text})))
+    assert as_text(said) == "Fine. It comes back on Thursday 3 December 2026."
+    assert house.rows()[0]["later"] == "2026-12-03"
+    house.content = library(lesson("core-1"))  # so that nothing else comes before it
+    decision = house.plan()["p_dana"]
+    assert (decision.kind, decision.due) == ("requested", "2026-12-03")
+
+
+def dialogue(house: House) -> Dialogue:
+    row = house.core.dialogue("p_dana", place_key(Place("web", "w-p_dana")))
+    assert row is not None
+    return Dialogue(row["kind"], json.loads(row["state"]), row["updated_at"])
+
+
+def test_a_day_that_cannot_be_had_is_refused_kindly_and_asked_for_again(house: House) -> None:
+    house.send()
+    house.press(button(house.cards()[0], "Later"))
+    for text, said in {
+        "1 November 2026": "Sunday 1 November 2026 is not ahead of us.",
+        "1 January 2029": "Monday 1 January 2029 is more than a year away.",
+        "3/4": "That could be two days.",
+        "the 45th": "I could not read a day in that.",
+    }.items():
+        card = house.type(text, dialogue=dialogue(house))
+        assert as_text(card).startswith(said)
+        assert "When should it come back?" in as_text(card)
+    assert house.rows()[0]["state"] == "sent"
+    assert house.nudges.respond(house.turn(text="what is phishing?", dialogue=dialogue(house))) is None
+    house.type("on 3 December", dialogue=dialogue(house))
+    assert (house.rows()[0]["later"], house.core.dialogue("p_dana", place_key(Place("web", "w-p_dana")))) == (
+        "2026-12-03",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["later, 3 December", "plus tard le 3 décembre", "später am 3.12.", "más tarde el 3 de diciembre"]
+)
+def test_a_tip_is_put_off_by_one_sentence_without_a_button(house: House, text: str) -> None:
+    house.send()
+    house.type(text)
+    assert house.rows()[0]["later"] == "2026-12-03"
+
+
+def test_a_day_on_leave_or_a_holiday_is_told_with_the_day_it_really_comes(house: House) -> None:
+    house.nudges.leave_of = lambda _key: ((date(2026, 12, 1), date(2026, 12, 4)),)
+    house.send()
+    house.press(button(house.cards()[0], "Later"))
+    said = as_text(house.type("2 December", dialogue=dialogue(house)))
+    assert said.startswith("On Wednesday 2 December 2026 you get no tips")
+    assert said.endswith("It comes back on Monday 7 December 2026.")
+    assert house.plan()["p_dana"].due == "2026-12-07"
+    said = as_text(house.type("later until 25 December"))
+    assert said.endswith("It comes back on Tuesday 29 December 2026.")  # Boxing Day is kept on the Monday
+
+
+def test_a_required_lesson_is_put_off_to_its_due_day_at_the_latest(house: House) -> None:
+    duty = lesson(
+        "duty", obligation="mandatory", legal_basis="law", due_days=14, evidence="answer", works_agreement_ref="BV 1"
+    )
+    house.content = library(duty)
+    house.send()
+    said = as_text(house.type("later until 1 March"))
+    assert said == "This one is required, so it cannot wait longer: it comes back on Tuesday 8 December 2026."
 
 
 def test_later_after_the_answer_changes_nothing(house: House) -> None:
@@ -429,7 +505,9 @@ def test_wishes_can_be_typed(house: House, text: str, reason: str) -> None:
 def test_why_me_gives_the_reason(house: House) -> None:
     house.send()
     text = as_text(house.press(button(house.cards()[0], "Why me?")))
-    assert text.startswith("It is one of the six tips that everybody here gets.\nAnswers are kept under a code")
+    assert text.startswith(
+        "It is one of the six tips that everybody here gets.\nIf answers are kept at all, it is under a code"
+    )
     house.now += 7 * DAY
     house.send()
     assert "your kind of work" in as_text(house.press(button(house.cards()[1], "Why me?")))
@@ -443,11 +521,12 @@ def test_my_data_shows_everything_and_deletes_it(house: House) -> None:
     house.send()
     house.press(button(house.cards()[0], RIGHT))
     shown = house.type("my data")
-    assert "2026-11-24: A prompt you did not start (answered as we would)" in as_text(shown)
+    assert "- 2026-11-24: A prompt you did not start (answered)\n" in as_text(shown)
+    assert "- 2026-11: A prompt you did not start (answered as we would)\n" in as_text(shown)
     sure = house.press(button(shown, "Delete my answers"))
     assert len(house.rows()) == 1
     house.press(button(sure, "Yes, delete them"))
-    assert house.nudges.store.memories("p_dana") == []
+    assert (house.nudges.store.memories("p_dana"), house.answers()) == ([], [])
     assert "core-1" not in json.dumps(house.rows())
     assert "2026-11-24: deleted (closed)" in as_text(house.press(Button("", "learning.mydata")))
     assert house.plan()["p_dana"].due > "2026-11-30"  # the caps still hold
@@ -579,7 +658,19 @@ def test_the_first_month_really_differs_with_the_lessons_that_ship(house: House)
 
 def test_every_reason_and_rule_has_its_words() -> None:
     copy = ORGANISATION.words.by_language["en"]
-    reasons = ["core", "role", "high_risk", "review", "again", "requested", "topic", "verdict", "incident", "mandatory"]
+    reasons = [
+        "core",
+        "role",
+        "high_risk",
+        "group",
+        "review",
+        "again",
+        "requested",
+        "topic",
+        "verdict",
+        "incident",
+        "mandatory",
+    ]
     rules = [
         "incident", "leave", "day_off", "holiday", "quiet_hours", "one_a_day", "gap", "week_cap", "four_weeks_cap",
         "triggered_cap", "less_often", "back_off", "spread", "blackout",
@@ -593,3 +684,55 @@ def test_the_place_is_private(house: House) -> None:
     house.send()
     place = house.db.query("SELECT place FROM delivery WHERE person = 'p_dana'")[0]["place"]
     assert place == place_key(Place("web", "w-p_dana"))
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("2", "b"),
+        ("press deny, and tell us.", "b"),
+        ("not sure", "unsure"),
+        ("Press Approve since they sound sure!", "a"),
+    ],
+)
+def test_a_typed_number_or_the_words_of_an_option_answer(house: House, text: str, choice: str) -> None:
+    house.send()
+    house.type(text)
+    assert house.answers()[0]["choice"] == choice
+
+
+@pytest.mark.parametrize("text", ["5", "0", "e", "press", "press deny and tell us later"])
+def test_what_names_no_option_is_no_answer(house: House, text: str) -> None:
+    house.send()
+    assert house.nudges.respond(house.turn(text=text)) is None
+
+
+def test_the_regular_look_touches_only_whose_time_has_come_or_to_whom_something_happened(house: House) -> None:
+    looked: list[list[str]] = []
+    records = house.nudges.store.records
+
+    def counted(people: Sequence[str], since: float) -> Mapping[str, Record]:
+        looked.append(sorted(people))
+        return records(people, since)
+
+    house.nudges.store.records = counted  # type: ignore[method-assign]
+    everybody = ["p_clara", "p_dana", "p_guest", "p_henrik", "p_sam"]
+
+    def look(seconds: float = 0.0) -> list[str]:
+        looked.clear()
+        house.now += seconds
+        house.send(at_once=False, due_only=True)
+        return sorted({person for people in looked for person in people})
+
+    assert (look(), look(60)) == (everybody, [])
+    house.type("stop tips")
+    assert look(60) == ["p_dana"]
+    event = VerdictGiven("0" * 64, "SEC-1", Verdict(Kind.SPAM, 0.9, (), (), 1.0), ("p_sam",))
+    house.run(lambda work: house.nudges.on_verdict(work, event))
+    assert look(60) == ["p_sam"]
+    house.run(lambda work: house.nudges.pause(work, "boss", "core-1"))
+    assert look(60) == everybody
+    assert look(3 * 3600) == everybody  # nothing is put off for longer
+    house.now = house.plan()["p_henrik"].when or 0
+    assert "p_henrik" in look()
+    assert [row["lesson"] for row in house.rows(HENRIK)] != []

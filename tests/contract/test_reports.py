@@ -60,7 +60,7 @@ def test_every_verdict_has_its_words_and_its_severity(house: House, says: Says, 
     text = house.told(DANA)
     assert "{" not in text
     assert " safe" not in text.lower()
-    assert "Could not be checked: links." in text
+    assert "Could not be checked: the links." in text
     assert house.ticket().severity == SEVERITY.get(kind, "S0")
 
 
@@ -104,7 +104,9 @@ def test_many_reporters_at_once_make_one_mail(house: House) -> None:
 
 
 def test_two_mails_in_one_message_are_two_reports(house: House) -> None:
-    other = MAIL.replace(b"parcel", b"packet")
+    other = MAIL.replace(b"parcel", b"packet").replace(
+        b"Pay the fee within the hour:", b"Are you at your desk? Look at this:"
+    )
     reply = house.say(DANA, files=(File("a.eml", MAIL), File("b.eml", other), File("a-copy.eml", MAIL)))
     text = as_text(reply.card)
     assert [text.count(part) for part in ("SEC-101", "SEC-102", "“a.eml”", "“b.eml”")] == [2, 1, 1, 1]
@@ -161,7 +163,8 @@ def test_the_body_is_sealed_and_whole(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("cat.png", b"\x89PNG\r\n\x1a\n"), ("empty.eml", b""), ("tool.exe", b"MZ\x90\x00" + b"\x00" * 60),
+    [("notes.docx", b"PK\x03\x04word/document.xml" + b"\x00" * 30), ("empty.eml", b""),
+     ("tool.exe", b"MZ\x90\x00" + b"\x00" * 60),
      ("a.zip", b"PK\x03\x04" + b"\x00" * 30), ("scan.pdf", b"%PDF-1.7\n")],
 )  # fmt: skip
 def test_what_is_no_mail_is_said_and_not_kept(house: House, name: str, data: bytes) -> None:
@@ -180,8 +183,8 @@ def test_a_mail_of_thirty_megabytes_is_too_large(house: House) -> None:
 
 
 def test_a_good_mail_beside_a_bad_file_is_taken(house: House) -> None:
-    reply = house.say(DANA, files=(File("cat.png", b"\x89PNG\r\n\x1a\n"), File("parcel.eml", MAIL)))
-    assert "“cat.png” is neither" in as_text(reply.card)
+    reply = house.say(DANA, files=(File("scan.pdf", b"%PDF-1.7\n"), File("parcel.eml", MAIL)))
+    assert "“scan.pdf” is neither" in as_text(reply.card)
     assert "Got it: SEC-101" in as_text(reply.card)
 
 
@@ -233,10 +236,11 @@ def test_a_reporters_verdict_names_the_numbers_of_their_own_entity(house: House,
         house.send(who)
     house.settle()
     for who in (DANA, JONAS, CLARA):
-        values = house.app.organisation().values(house.person(who).entity)
-        card = house.posts(who)[-1]
-        assert as_text(card) == as_text(
-            house.app.reports.verdict_card(says.verdict, "SEC-101", house.person(who).language, values)
+        person, values = house.person(who), house.app.organisation().values(house.person(who).entity)
+        expected = house.app.reports.verdict_card(says.verdict, "SEC-101", person.language, values)
+        told = house.posts(who)[-1]
+        assert (
+            as_text(expected).splitlines()[:-1] == as_text(told).splitlines()[: len(as_text(expected).splitlines()) - 1]
         )
 
 
@@ -256,4 +260,4 @@ def test_the_desk_sees_the_report_resolved_and_reopened(house: House) -> None:
     house.settle()
     card = house.posts(DANA)[-1]
     assert "We have removed it everywhere." in as_text(card)
-    assert [button.action for button in pressables(card)] == ["tickets.reopen", "tickets.mine"]
+    assert [button.action for button in pressables(card)] == ["tickets.good", "tickets.reopen", "tickets.mine"]

@@ -17,6 +17,8 @@ from bot.cli.opening import SLOW
 from tests.served import SECDESK, Served, environment, free_port
 from tests.warm import WORDS, data_folder
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "How do I report a suspicious mail?"
 LINK = re.compile(r"http://127\.0\.0\.1:(\d+)(/console/sign-in\?token=\S+)")
 
@@ -119,7 +121,8 @@ def test_a_port_in_use_is_said_at_once(server: Served, place: Path, tmp_path: Pa
 
 
 def test_doctor_sees_that_it_runs(server: Served, place: Path) -> None:
-    env = environment(SECDESK_DATA=str(place / "data"), SECDESK_PORT=str(server.port), **WORDS)
+    ringing = {"SECDESK_PAGERDUTY_KEY": "k" * 32}
+    env = environment(SECDESK_DATA=str(place / "data"), SECDESK_PORT=str(server.port), **WORDS, **ringing)
     ran = subprocess.run([*SECDESK, "doctor"], env=env, cwd=place, capture_output=True, text=True, check=False)
     assert (0, True) == (ran.returncode, f"{server.port}: Secdesk is running there" in ran.stdout), ran.stdout
     with socket.socket() as other:

@@ -14,6 +14,7 @@ from bot.app.contents import Contents
 from tests.contract.test_dialogues import FILES, FOLDER
 from tests.fakes.teams import FakeTeams, Json, member, running
 from tests.fakes.teams_app import DESK, Driver, buttons, make, run, shared_contents, words
+from tests.fakes.teams_cards import faults
 from tests.warm import warm_cache
 
 STRANGER = "sasha.outside"
@@ -21,7 +22,7 @@ STRANGER = "sasha.outside"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FakeTeams]:
-    with running() as fake:
+    with running(FakeTeams(examine=faults)) as fake:
         yield fake
 
 
@@ -36,9 +37,11 @@ def app(server: FakeTeams, tmp_path: Path, contents: Contents) -> Iterator[App]:
         kept.clear()
     server.files = dict(FILES)
     server.members[f"29:{STRANGER}"] = member(STRANGER, userRole="guest")
+    server.wrong.clear()
     made = make(tmp_path, server, contents)
     yield made
     made.close()
+    assert [] == server.wrong, "every card that is sent is valid"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
@@ -111,4 +114,4 @@ def mine(t: Driver, who: str) -> list[tuple[str, Json]]:
 
 def shown(card: Json) -> str:
     """What a card shows: its words and its buttons."""
-    return "\n".join([words(card).replace("\u00a0", " "), *buttons(card)])
+    return "\n".join([" ".join(words(card).split()), *buttons(card)])

@@ -81,58 +81,6 @@ def test_a_forgotten_conversation_leaves_nothing(db: Db, web: SqlWebStore) -> No
     assert (web.posts("c", 10), web.stamp("c"), len(web.posts("kept", 10))) == ([], 0, 1)
 
 
-def test_a_link_works_once_and_not_too_late(db: Db, web: SqlWebStore) -> None:
-    with db.tx() as tx:
-        web.add_link(tx, "fresh", "p_sam", 100.0, 1000.0)
-        web.add_link(tx, "old", "p_sam", 100.0, 200.0)
-    with db.tx() as tx:
-        used = [web.use_link(tx, "fresh", 300.0), web.use_link(tx, "fresh", 301.0)]
-        used += [web.use_link(tx, "old", 300.0), web.use_link(tx, "unknown", 300.0)]
-    assert used == ["p_sam", "", "", ""]
-    row = web.link("fresh")
-    assert row is not None
-    assert (row["person"], row["used_at"]) == ("p_sam", 300.0)
-
-
-def test_of_two_who_press_at_once_one_gets_in(db: Db, web: SqlWebStore) -> None:
-    with db.tx() as tx:
-        web.add_link(tx, "link", "p_sam", 100.0, 1000.0)
-
-    def use(_n: int) -> str:
-        with db.tx() as tx:
-            return web.use_link(tx, "link", 300.0)
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(use, range(4))) == ["", "", "", "p_sam"]
-
-
-def test_links_are_remembered_for_a_day(db: Db, web: SqlWebStore) -> None:
-    with db.tx() as tx:
-        web.add_link(tx, "first", "p_sam", 100.0, 1000.0)
-    with db.tx() as tx:
-        web.add_link(tx, "second", "p_sam", 50_000.0, 51_000.0)
-    assert web.link("first") is not None
-    with db.tx() as tx:
-        web.add_link(tx, "third", "p_sam", 90_000.0, 91_000.0)
-    assert web.link("first") is None
-
-
-def test_a_session_ends_by_time_or_by_hand(db: Db, web: SqlWebStore) -> None:
-    with db.tx() as tx:
-        for name, person in (("a", "p_sam"), ("b", "p_sam"), ("c", "p_ines")):
-            web.add_session(tx, name, person, 100.0, 1000.0)
-    row = web.session("a", 999.0)
-    assert row is not None
-    assert row["person"] == "p_sam"
-    assert web.session("a", 1000.0) is None
-    with db.tx() as tx:
-        web.end_session(tx, "a")
-    assert [web.session(name, 500.0) is not None for name in "abc"] == [False, True, True]
-    with db.tx() as tx:
-        web.end_sessions_of(tx, "p_sam")
-    assert [web.session(name, 500.0) is not None for name in "bc"] == [False, True]
-
-
 async def _send(channel: WebChannel, key: str) -> SentRef:
     return await channel.send(Place("web", "c"), text_card("Hello"), key)
 

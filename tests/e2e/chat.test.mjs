@@ -119,3 +119,29 @@ test("nothing moves for those who want it still", async () => {
 test("the browser has nothing to complain of", () => {
   assert.deepEqual(complaints(), []);
 });
+
+test("a procedure is run step by step on a phone, with words as evidence", async () => {
+  const page = await chatting(/Sam Ortiz/, { viewport: PHONE });
+  const press = async (name) => {
+    const count = await page.locator(".msg.theirs").count();
+    await page.getByRole("button", { name, exact: true }).last().press("Enter");
+    await answered(page, count);
+  };
+  await say(page, "start procedure account compromised");
+  await press("Start");
+  await last(page).getByText(/Step 1 of \d+ · 0 min · @Sam Ortiz/).waitFor();
+  await axe(page, "step of a procedure");
+  await fits(page, "step of a procedure");
+  await press("Done");
+  await axe(page, "evidence of a step");
+  await say(page, "<img src=x onerror=alert(1)> blocked at 14:07");
+  await last(page).getByText(/Step 2 of/).waitFor();
+  await press("Cannot do this");
+  await fits(page, "why a step cannot be done");
+  await press("End the run");
+  await say(page, "A drill.");
+  await page.locator("#messages").getByText("This run was ended before its end.").waitFor();
+  assert.equal(await page.locator("#messages img").count(), 0);
+  assert.deepEqual(complaints(), []);
+  await page.context().close();
+});

@@ -2,8 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { someone } from "./browser.mjs";
 
-export async function signIn(options) {
-  const printed = execFileSync("sh", ["-c", process.env.E2E_LINK_COMMAND], { encoding: "utf8" });
+export async function signIn(options, who = "") {
+  const command = process.env.E2E_LINK_COMMAND + (who && ` --as ${who}`);
+  const printed = execFileSync("sh", ["-c", command], { encoding: "utf8" });
   const page = await someone(options);
   await page.goto(printed.match(/http\S+token=\S+/)[0]);
   await page.getByRole("button", { name: "Sign in" }).click();

@@ -5,6 +5,8 @@ import { DESKTOP, PAGES, PHONE, URL, axe, chatting, close, complaints, fits, ope
 import { signIn } from "./link.mjs";
 
 let state;
+let procedure;
+let run;
 
 before(async () => {
   await open();
@@ -22,6 +24,12 @@ before(async () => {
   await page.context().close();
   await other.context().close();
   const desk = await signIn();
+  await desk.goto(`${URL}/console/procedures`);
+  procedure = await desk.locator("table a").first().getAttribute("href");
+  await desk.goto(URL + procedure);
+  await desk.getByRole("button", { name: "Start" }).click();
+  await desk.waitForURL(/\/console\/runs\//);
+  run = new globalThis.URL(desk.url()).pathname;
   state = await desk.context().storageState();
   await desk.context().close();
 });
@@ -55,8 +63,8 @@ for (const colorScheme of ["light", "dark"]) {
       await page.goto(`${URL}/console/queue`);
       const ticket = await page.locator(".queue a").first().getAttribute("href");
       await page.goto(`${URL}/console/mail`);
-      const report = await page.locator("td a").first().getAttribute("href");
-      const paths = [report, ...PAGES.map((name) => `/console/${name}`), ticket, `${ticket}?view=person`, "/console/queue?mine=1",
+      const report = await page.locator(".cases a").first().getAttribute("href");
+      const paths = [report, procedure, run, ...PAGES.map((name) => `/console/${name}`), ticket, `${ticket}?view=person`, "/console/queue?mine=1",
         "/console/queue?state=resolved"];
       for (const path of paths) {
         await page.goto(URL + path);

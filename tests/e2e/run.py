@@ -41,7 +41,9 @@ def main() -> int:
         server, link = start(Path(folder), port, fixture=options.fixture)
         try:
             environment.update(E2E_URL=f"http://127.0.0.1:{port}", E2E_LINK=link, PYTHONPATH=str(ROOT))
-            environment.update(SECDESK_FOLDER=folder, SECDESK_PORT=str(port))
+            environment.update(
+                SECDESK_FOLDER=folder, SECDESK_PORT=str(port), E2E_FIXTURE="1" if options.fixture else ""
+            )
             another = secdesk(port, folder, "link", fixture=options.fixture)
             environment.update(E2E_LINK_COMMAND=shlex.join(another))
             command = ["node", "--test", "--test-concurrency=1"]
@@ -75,7 +77,11 @@ def secdesk(port: int, folder: str, what: str, *, fixture: bool) -> list[str]:
     if fixture:
         return [sys.executable, "-W", "ignore", "-m", "tests.fakes.web", str(port), folder, what]
     verb = {"serve": "serve", "link": "console-link"}[what]
-    return [sys.executable, "-c", f"from bot.cli import main; raise SystemExit(main(['{verb}']))"]
+    return [
+        sys.executable,
+        "-c",
+        f"import sys; from bot.cli import main; raise SystemExit(main(['{verb}', *sys.argv[1:]]))",
+    ]
 
 
 def answers(url: str) -> bool:

@@ -121,14 +121,45 @@ SAMPLES: dict[str, Card] = {
     "desk": Card(
         "SEC-142 · S3 · I clicked a link",
         (
-            Facts((("From", "Dana Reyes"), ("State", "Waiting for a person"), ("Held by", "Nobody yet"), ("Answer by", "14:30"))),
+            Facts((("From", "Dana Reyes"), ("State", "Waiting for a person"), ("Held by", "Nobody yet"),
+                   ("With", "Brightwell Managed Security"), ("Answer by", "14:30"))),
             Text("I clicked on *this* <https://evil.example|link> <!channel>", "quote"),
             Input("text", "Reply to Dana", "desk.reply", "Reply", "SEC-142"),
             Buttons((b("Claim", "desk.claim", "SEC-142", "primary"), b("Resolve", "desk.resolve", "SEC-142"),
+                     b("Take back to us", "desk.hand", "SEC-142:"),
                      b("Make it S2", "desk.severity", "SEC-142:S2"), b("Make it S1", "desk.severity", "SEC-142:S1"))),
             Text("Write in the thread to answer; start with note: to keep it inside.", "muted"),
         ),
         "emergency",
+    ),
+    "partner-pulse": Card(
+        "",
+        (
+            Text("Five short questions about the work with Brightwell Managed Security."),
+            Text("Answers are kept under a code, without your name, and shown once there are at least 4.", "muted"),
+            Choices("1 of 5: They answer fast enough.", tuple(
+                b(label, "partner.pulse", f"brightwell:2026-Q4:{mark}")
+                for mark, label in enumerate(("1 not at all", "2", "3", "4", "5 fully"), 1))),
+        ),
+        "question",
+    ),
+    "partner-action": Card(
+        "",
+        (
+            Text("ACT-7 is yours and due on 2026-12-01. Is it done?", "strong"),
+            Text("Send the list of *held-back* suppliers <!channel>", "quote"),
+            Input("text", "What shows that it is done?", "partner.done", "It is done", "ACT-7"),
+        ),
+        "question",
+    ),
+    "partner-report": Card(
+        "Brightwell Managed Security, report for 2026-11",
+        (
+            Facts((("Promises kept", "93.8 % (15/16)"), ("Target", "95 %"), ("Breaches", "1"), ("Open actions", "2"))),
+            Text("The whole report, also as PDF, is in the console, under “Partners”."),
+            Buttons((b("Show it again", "partner.report", "brightwell:2026-11"),)),
+        ),
+        "desk",
     ),
     "tickets": Card(
         "Your tickets",

@@ -37,6 +37,9 @@ from bot.reload import Watched
 from bot.reporting.context import Context
 from bot.reporting.examine import Examination, examine
 from bot.reporting.mail_model import Email
+from bot.reporting.outline import Outline, outline
+from bot.reporting.screenshots import Picture, look
+from bot.reporting.unpack import Letter, unpack
 from bot.settings import Settings
 
 NOW = 1_900_000_000.0  # 17 March 2030, a Sunday
@@ -69,6 +72,7 @@ class FakePager:
     """Keeps pages; `broken` is raised instead."""
 
     name: str = "fake"
+    rings: bool = True
     pages: list[Page] = field(default_factory=list)
     broken: Exception | None = None
 
@@ -84,11 +88,20 @@ class InProcess:
     def examine(self, data: bytes, name: str, context: Context) -> Examination:
         return examine(data, name, context)
 
+    def unpack(self, data: bytes, authserv_id: str) -> Letter:
+        return unpack(data, authserv_id)
+
+    def outline(self, data: bytes, name: str) -> Outline:
+        return outline(data, name)
+
+    def look(self, data: bytes, name: str) -> Picture:
+        return look(data, name)
+
 
 SIGN = Finding("links", "The link leads to hxxp://parcel-fee[.]example.", 3.0)
 
 
-class Says:
+class Says(InProcess):
     """`Examiner` that says what it is told to."""
 
     def __init__(self) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 
 import yaml
 
+from bot.content import Faults, packaged_shelf
+from bot.learning.privacy import read_privacy
 from bot.learning.shapes import Lesson, Library
 
+PAGES = read_privacy(packaged_shelf(), Faults())
 BASE: dict[str, Any] = {
     "schema": "lesson/1",
     "id": "odd-prompt",
@@ -77,7 +80,7 @@ def lesson(name: str, **changes: Any) -> Lesson:
 
 def library(*lessons: Lesson) -> Library:
     """A library of these."""
-    return Library({item.id: item for item in sorted(lessons, key=lambda item: item.id)})
+    return Library({item.id: item for item in sorted(lessons, key=lambda item: item.id)}, privacy=PAGES)
 
 
 def curriculum() -> Library:

@@ -1,31 +1,37 @@
 """Teams on loopback: sign-in metadata and keys, token endpoint, connector, files, and a minter of tokens. Faults included.
 
 Everything that the platform would be asked for is one HTTP server; `calls` says what was asked. `faults` answer the next
-connector calls; `metadata`, `sign_in` say how those two behave.
+connector calls; `metadata`, `sign_in` say how those two behave. Every card that comes in goes through `examine`; what it
+says is in `wrong`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 import itertools
 import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import jwt
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 APP = "8a1f6f0e-0000-4000-8000-00000000a991"
@@ -45,12 +51,13 @@ def rsa_key(number: int) -> rsa.RSAPrivateKey:
 
 @dataclass(frozen=True)
 class Fault:
-    """One bad answer of the connector."""
+    """One bad answer. `wait` seconds before it; with `drip` that long before each of so many bytes."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str = ""
     wait: float = 0.0
+    drip: int = 0
 
 
 @dataclass
@@ -75,10 +82,14 @@ class FakeTeams:
     expires_in: int = 3600
     members: dict[str, Json] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    ranges: list[str] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     calls: list[Call] = field(default_factory=list)
     messages: dict[str, Json] = field(default_factory=dict)
     key: int = 0
+    examine: Callable[[Json], list[str]] = lambda _card: []
+    wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
@@ -87,7 +98,8 @@ class FakeTeams:
             Route("/keys", self._keys),
             Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
             Route("/identity/token", self._identity),
-            Route("/files/{name}", self._file),
+            Route("/files/{name}", self._file, methods=["GET", "PUT"]),
+            Route("/emea/v3/attachments/{name}/views/original", self._picture),
             Route("/{path:path}", self._connector, methods=["GET", "POST", "PUT"]),
         ]
         self.app = Starlette(routes=routes)
@@ -120,6 +132,21 @@ class FakeTeams:
     def asked(self, path: str) -> list[Call]:
         return [call for call in self.calls if path in call.path]
 
+    def clear(self) -> None:
+        """Everything that a test may have left."""
+        for kept in (
+            self.calls,
+            self.faults,
+            self.messages,
+            self.members,
+            self.files,
+            self.pictures,
+            self.ranges,
+            self.wrong,
+        ):
+            kept.clear()
+        self.metadata = self.sign_in = None
+
     def posted(self, conversation: str = "") -> list[Json]:
         """Messages that were posted, oldest first."""
         posts = [call for call in self.calls if call.method == "POST" and call.path.endswith("/activities")]
@@ -127,7 +154,9 @@ class FakeTeams:
 
     def cards(self, conversation: str = "") -> list[Json]:
         """The adaptive cards of those messages."""
-        return [message["attachments"][0]["content"] for message in self.posted(conversation)]
+        kind = "application/vnd.microsoft.card.adaptive"
+        attached = [message["attachments"][0] for message in self.posted(conversation)]
+        return [item["content"] for item in attached if item["contentType"] == kind]
 
     # activities
 
@@ -171,11 +200,18 @@ class FakeTeams:
     async def _behave(self, fault: Fault | None) -> Response | None:
         if fault is None:
             return None
+        if fault.drip:
+            return StreamingResponse(self._dripping(fault), fault.status)
         if fault.wait:
             await asyncio.sleep(fault.wait)
         if not fault.status:
             return None
         return JSONResponse({"error": {"code": fault.code, "message": "no"}}, fault.status, dict(fault.headers))
+
+    async def _dripping(self, fault: Fault) -> AsyncIterator[bytes]:
+        for _ in range(fault.drip):
+            await asyncio.sleep(fault.wait)
+            yield b" "
 
     async def _note(self, request: Request) -> Any:
         body = await request.body()
@@ -210,14 +246,26 @@ class FakeTeams:
         return JSONResponse({"access_token": "managed-1", "expires_in": "3600"})
 
     async def _file(self, request: Request) -> Response:
-        await self._note(request)
+        content = await self._note(request)
+        if request.method == "PUT":
+            self.files[request.path_params["name"]] = content.encode("latin-1")
+            self.ranges.append(request.headers.get("content-range", ""))
+            return JSONResponse({}, 201)
         data = self.files.get(request.path_params["name"])
         return Response(data) if data is not None else Response(status_code=404)
+
+    async def _picture(self, request: Request) -> Response:
+        await self._note(request)
+        data = self.pictures.get(request.path_params["name"])
+        if not self.calls[-1].token:
+            return Response(status_code=401)
+        return Response(data, media_type="image/png") if data is not None else Response(status_code=404)
 
     async def _connector(self, request: Request) -> Response:
         content = await self._note(request)
         if refused := await self._behave(self.faults.popleft() if self.faults else None):
             return refused
+        self._examine(content)
         path = unquote(request.url.path)
         if "/members/" in path:
             found = self.members.get(path.rpartition("/")[2])
@@ -233,6 +281,12 @@ class FakeTeams:
         name = f"m{len(self.messages) + 1}"
         self.messages[name] = content
         return JSONResponse({"id": name}, 201)
+
+    def _examine(self, content: Any) -> None:
+        attached = content.get("attachments", ()) if isinstance(content, dict) else ()
+        for item in attached:
+            if item["contentType"] == "application/vnd.microsoft.card.adaptive":
+                self.wrong += self.examine(item["content"])
 
 
 @contextmanager
@@ -263,3 +317,16 @@ def member(user: str, **more: Any) -> Json:
 def _number(value: int) -> str:
     raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def certificate(path: Path, number: int = 5, *, until: dt.datetime) -> bytes:
+    """Write a PEM file with a key and its certificate; the certificate alone."""
+    key, name = rsa_key(number), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secdesk")])
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(until - dt.timedelta(days=900)).not_valid_after(until).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    coded = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    public = made.public_bytes(serialization.Encoding.PEM)
+    path.write_bytes(key.private_bytes(*coded) + public)
+    return public

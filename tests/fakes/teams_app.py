@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,13 @@ from adapters.web.metrics import Metrics
 from bot.app import App, build
 from bot.app.contents import Contents, load_contents
 from bot.app.serving import Edge
-from bot.errors import RetryLater
+from bot.errors import ChannelError
 from bot.settings import Settings
+from tests.fakes.own import organisation
 from tests.fakes.teams import APP, TENANT, FakeTeams, Json, member
 
 DESK = "19:desk@thread.tacv2"
 PEOPLE = ("dana.reyes", "sam.ortiz", "ines.brandt", "jonas.keller")
-
-
-def organisation(folder: Path) -> Path:
-    """A knowledge folder whose values somebody has checked: no longer a sample."""
-    own = folder / "knowledge"
-    own.mkdir(exist_ok=True)
-    for name in ("org.yaml", "people.yaml"):
-        text = (files("knowledge") / name).read_text("utf-8")
-        (own / name).write_text(text.replace("sample: true", "sample: false"), "utf-8")
-    return own
 
 
 def settings(folder: Path, teams: FakeTeams, **more: Any) -> Settings:
@@ -65,6 +55,9 @@ class Driver:
         headers = {"authorization": f"Bearer {self.teams.token() if token is None else token}"}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.door)) as client:
             answer = await client.post("http://bot.example/api/messages", json=activity, headers=headers)
+        if answer.content and answer.headers.get("content-type") == "application/json":
+            for card in shown(answer.json()):
+                self.teams.wrong += self.teams.examine(card)
         await self.settle()
         return answer
 
@@ -83,9 +76,13 @@ class Driver:
             if not kinds or row["kind"] in kinds:
                 try:
                     handlers[row["kind"]](json.loads(row["payload"]))
-                except RetryLater:
+                except ChannelError:
+                    if row["kind"] in kinds:
+                        raise
                     continue
                 self.app.core.done(row["key"])
+        for tip in [] if kinds else self.app.core.due_tips(self.app.clock.now() + 10, 1_000):
+            self.app.deliver(tip["delivery"])
 
 
 @asynccontextmanager
@@ -142,6 +139,15 @@ def buttons(card: Json) -> dict[str, Json]:
 
     look(card)
     return found
+
+
+def shown(answer: Any) -> Iterator[Json]:
+    """The cards in what an invoke is answered with. Dialogs know Action.Submit only, so those are left out."""
+    if isinstance(answer, dict):
+        if answer.get("type") == "AdaptiveCard":
+            yield answer
+        for name, inner in answer.items():
+            yield from shown(inner) if name != "task" else ()
 
 
 def words(value: Any) -> str:

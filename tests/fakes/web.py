@@ -10,48 +10,74 @@ import asyncio
 import json
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
-from functools import partial
+from datetime import UTC, date
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from starlette.testclient import TestClient
 
+from adapters.actions.dry_accounts import DryAccounts
 from adapters.channels.web import WebChannel, web_place
 from adapters.directories.file import FileDirectory, load_people
+from adapters.stores.api import SqlTokenStore
 from adapters.stores.audit import SqlAuditStore
+from adapters.stores.caller_codes import SqlCodeStore
 from adapters.stores.console import SqlConsoleStore
+from adapters.stores.containment import SqlContainmentStore
 from adapters.stores.core import SqlCoreStore, SqlIdentityStore
+from adapters.stores.figures import SqlFigureStore
+from adapters.stores.learning import SqlLearningStore
+from adapters.stores.measurement import SqlMeasureStore
 from adapters.stores.open import open_db
-from adapters.stores.reports import SqlReportStore
+from adapters.stores.sessions import SqlSessionStore
 from adapters.stores.tickets import SqlTicketStore
+from adapters.stores.triage import SqlTriageStore
 from adapters.stores.webchat import SqlWebStore
 from adapters.vault import KeyVault
+from adapters.web.api.parts import ApiParts
 from adapters.web.app import create_web
 from adapters.web.services import KnowledgeState, Loaded, Planned, Remark, WebServices
 from adapters.web.signin import new_link
 from bot.audit import AuditLog
 from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text, load
 from bot.content import Faults, packaged_shelf
+from bot.directory import Rules
 from bot.errors import Fault, StoreUnavailable
+from bot.figures.service import METRICS, Cell, ServiceFigures
 from bot.health import Check, Health
+from bot.helpdesk.codes import CallerCodes
+from bot.helpdesk.codes import Parts as CodeParts
+from bot.helpdesk.containment import Containment
+from bot.helpdesk.containment import Parts as ContainmentParts
+from bot.helpdesk.duty import Duty
+from bot.helpdesk.duty import Parts as DutyParts
 from bot.helpdesk.oncall import OnCall, Rota, RotaFile
+from bot.helpdesk.paging import Paging
 from bot.helpdesk.relay import Relay
 from bot.helpdesk.sla import load_sla
 from bot.helpdesk.tickets import Tickets
-from bot.model import Finding, Kind, Message, Person, Reply, Severity, Verdict
+from bot.helpdesk.triage import Triage, at_the_desk
+from bot.learning.experiments import read_experiments
+from bot.learning.measurement import Figure, Measures
+from bot.learning.privacy import read_privacy
+from bot.learning.pseudonym import Codes
+from bot.learning.shapes import Library
+from bot.model import Message, Person, Place, Reply, Severity
 from bot.organisation import Organisation, OrgFile, RolesFile, Words
 from bot.people import Identities
+from bot.periods import last_finished, month_name
 from bot.ports import Page
-from bot.reporting.reports import verdict_text
 from bot.settings import Settings
+from bot.tokens import Tokens
 from bot.turn import Dialogue, TicketRequest, Turn, Work, place_from
+from tests.fakes import mail_desk
+from tests.fakes.web_procedures import procedures
 
 T = TypeVar("T")
 NOW = 1_900_000_000.0
@@ -77,15 +103,23 @@ class SilentPager:
         return
 
 
+@cache
 def sample_words() -> Words:
     """The English words that ship."""
-    return Words({"en": yaml.safe_load((files("knowledge") / "copy" / "en.yaml").read_text("utf-8"))})
+    english = sorted(item.name for item in (files("knowledge") / "copy").iterdir() if item.name.endswith("en.yaml"))
+    return Words({"en": {key: text for name in english for key, text in _packaged(f"copy/{name}").items()}})
+
+
+@cache
+def _packaged(name: str) -> dict[str, Any]:
+    """Read once: the loader that is written in Python took two thirds of the time of these tests."""
+    loaded: dict[str, Any] = yaml.load((files("knowledge") / name).read_text("utf-8"), yaml.CSafeLoader)
+    return loaded
 
 
 def sample_organisation() -> Organisation:
     """A small organisation with three entities."""
-    raw = yaml.safe_load((files("knowledge") / "roles.yaml").read_text("utf-8"))
-    roles = RolesFile.model_validate(raw)
+    roles = RolesFile.model_validate(_packaged("roles.yaml"))
     entities = {name: {"name": f"Northwind {name.upper()}"} for name in ("uk", "de", "fr", "es")}
     org = OrgFile.model_validate(
         {
@@ -104,6 +138,7 @@ class Fixture:
     clock: FakeClock = field(default_factory=FakeClock)
     settings: Settings = field(default_factory=lambda: Settings(folder=Path()))
     down: bool = False
+    control: mail_desk.FakeControl = field(default_factory=mail_desk.FakeControl)
 
     def __post_init__(self) -> None:
         self.db = open_db("", self.folder)
@@ -112,17 +147,35 @@ class Fixture:
         faults = Faults()
         people = load_people(packaged_shelf(), self.org.roles, self.org.file.entities, "en", "Europe/London")
         self.directory = FileDirectory(None)
-        self.directory.replace(people)
-        self.core, self.web, self.console = SqlCoreStore(self.db), SqlWebStore(self.db), SqlConsoleStore(self.db)
+        self.directory.replace(people, Rules(entities={name: name for name in self.org.file.entities}))
+        self.sessions = SqlSessionStore(self.db)
         self.identities = Identities(self.db, SqlIdentityStore(self.db), self.vault, self.directory)
+        self.core, self.web, self.console = SqlCoreStore(self.db), SqlWebStore(self.db), SqlConsoleStore(self.db)
         self.audit = AuditLog(self.vault, SqlAuditStore())
         targets = load_sla(packaged_shelf(), faults)
         assert targets is not None
-        rota = Rota(RotaFile.model_validate({"schema": "oncall/1", "start": date(2026, 1, 5), "manager": "sam.ortiz"}))
+        rota = Rota(RotaFile.model_validate(
+            {"schema": "oncall/1", "start": date(2026, 1, 5), "weekly": ["sam.ortiz"], "second": ["ines.brandt"],
+             "manager": "ruth.adeyemi"}
+        ))  # fmt: skip
         tickets_sql = SqlTicketStore(self.db)
-        oncall = OnCall(tickets_sql, [SilentPager()], lambda: rota, self.clock, lambda number: number)
+        oncall = OnCall(
+            tickets_sql, [SilentPager()], lambda: rota, self.clock, lambda number: number,
+            lambda key: person.id if (person := self.identities.who(key)) else "",
+        )  # fmt: skip
         self.tickets = Tickets(tickets_sql, self.identities, oncall, lambda: self.org.words, lambda: targets, "SEC")
         self.oncall, self.channel = oncall, WebChannel(self.web, self.clock)
+        duty_parts = DutyParts(
+            tickets_sql, oncall, self.tickets, self.identities, lambda: self.org, self.chat_of, self.work, self.clock
+        )
+        duty = Duty(duty_parts)
+        containment = Containment(ContainmentParts(
+            SqlContainmentStore(self.db), DryAccounts(), self.tickets, self.identities, lambda: self.org, self.work, self.clock
+        ))  # fmt: skip
+        caller_codes = CallerCodes(CodeParts(
+            SqlCodeStore(self.db), self.vault, self.tickets, self.identities, lambda: self.org, self.chat_of,
+            lambda _key: False,
+        ))  # fmt: skip
         self.pool = ThreadPoolExecutor(4)
         self.knowledge = KnowledgeState((Loaded("answers", 84), Loaded("lessons", 34), Loaded("emergencies", 11)))
         self.health = Health((Check("database", "ok", "SQLite, up to date"), Check("jobs", "ok", "0 waiting"),
@@ -133,16 +186,40 @@ class Fixture:
             settings=self.settings, clock=self.clock, vault=self.vault, identities=self.identities,
             directory=self.directory, core=self.core, web=self.web, console=self.console, tickets=self.tickets,
             words=lambda: self.org.words, org=lambda: self.org, handle=self.handle, deliver=self.deliver,
-            work=self.work, run=self.run, health=lambda: self.health, knowledge=lambda: self.knowledge,
+            sessions=self.sessions, work=self.work, run=self.run, health=lambda: self.health, knowledge=lambda: self.knowledge,
             nudge_plan=lambda: self.plan, verify_audit=lambda: self.audit.verify(self.db),
+            mail_desk=mail_desk.make(self, self.control),
+            duty=duty, paging=Paging(duty_parts, duty, containment), containment=containment, codes=caller_codes,
+            triage=Triage(SqlTriageStore(self.db), self.tickets, lambda who: at_the_desk(who, self.org), lambda: self.org.words),
         )  # fmt: skip
+        self.measures = measures(self)
+        self.figures = ServiceFigures(
+            store=SqlFigureStore(self.db),
+            zone=lambda: UTC,
+            urgent=tuple,
+            working=lambda start, end: end - start,
+            counted=tuple,
+        )
+        self.services = replace(self.services, measures=self.measures, figures=self.figures, api=self._api())
+        self.services = replace(self.services, procedures=procedures(self))
+        self.services = replace(self.services, provider=self._provider())
         self.app = create_web(self.services)
+
+    def _api(self) -> ApiParts:
+        def ask(text: str, person: Person) -> tuple[str, str, tuple[str, ...], float, str]:
+            return "answer", "real-or-phishing", (), 0.9, "Send it to me and I will check it."
+
+        return ApiParts(Tokens(SqlTokenStore(self.db), self.vault, lambda: self.org, self.chat_of), self.chat_of, ask)
 
     def client(self, **headers: str) -> TestClient:
         """A browser at the loopback address, on our own pages."""
         url = "http://127.0.0.1:8765"
         sent = {"origin": url, "sec-fetch-site": "same-origin", **headers}
         return TestClient(self.app, base_url=url, headers=sent, follow_redirects=False, client=("127.0.0.1", 50000))
+
+    def chat_of(self, key: str) -> Place | None:
+        person = self.identities.who(key)
+        return web_place(self.vault, person.id) if person else None
 
     def person(self, who: str) -> Person:
         found = self.identities.find(who)
@@ -158,10 +235,17 @@ class Fixture:
             self.deliver(delivery)
         return result
 
-    def link(self, who: str = "sam.ortiz") -> str:
+    def _provider(self) -> Any:
+        if not self.settings.issuer:
+            return None
+        from adapters.web.oidc import Provider  # (its libraries only where it is on)
+
+        return Provider(self.settings, self.clock.now)
+
+    def link(self, who: str = "sam.ortiz", *, admin: bool = False) -> str:
         """A path to sign in by."""
         person = self.person(who)
-        return self.work(lambda work: new_link(work, self.web, self.vault, self.identities, person))
+        return self.work(lambda work: new_link(work, self.sessions, self.vault, self.identities, person, admin=admin))
 
     async def run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
@@ -281,13 +365,65 @@ def every_block() -> Card:
     )  # fmt: skip
 
 
+def measures(fixture: Fixture) -> Measures:
+    """Measurement over the fixture's people, with the pages and the comparison that ship."""
+    shelf, codes = packaged_shelf(), Codes(fixture.vault.digest)
+    library = Library(privacy=read_privacy(shelf, Faults()), experiments=read_experiments(shelf, Faults()))
+    return Measures(
+        store=SqlMeasureStore(fixture.db), learning=SqlLearningStore(fixture.db, codes), people=fixture.identities.people,
+        library=lambda: library, values=lambda entity: fixture.org.values(entity), codes=codes,  # noqa: PLW0108 (tests replace it)
+    )  # fmt: skip
+
+
+FIGURES = (
+    *(Figure(f"2029-{9 + i:02}", "reports", "total", 640, 41 + 4 * i, 6.4 + i) for i in range(4)),
+    Figure("2030-01", "reports", "total", -1),
+    Figure("2030-02", "reports", "total", 655, 71, 11.8),
+    Figure("2030-02", "reports", "executive", -1),
+    Figure("2030-02", "reports", "hr_legal", 44, 12),
+    Figure("2030-02", "reports", "it_helpdesk", -1),
+    Figure("2030-02", "reports", "regular", 560, 41),
+    Figure("2030-01", "first_report", "total", -1),
+    Figure("2030-02", "first_report", "total", 12, 0, 7.5),
+    Figure("2029-Q4", "tell_us", "total", -2),
+    Figure("2029-Q4", "first_try", "total", 510, 350),
+    Figure("2029-Q4", "after_30", "total", 402, 330),
+    Figure("2029-Q4", "after_120", "total", 120, 88),
+    Figure("2029-Q4", "stops", "total", 655, 0, 0.0),
+    Figure("2029-Q4", "snoozes", "total", -1),
+)
+
+
+def figures(now: float, months: int = 12) -> list[Cell]:
+    """A year of figures, the newest month before `now`; one month with too few cases."""
+    made, newest = [], last_finished(now, UTC)
+    for back in range(months):
+        index = newest - back
+        for metric in METRICS:
+            month = month_name(index) if metric.months == 1 else f"{index // 12}-Q{index % 12 // 3 + 1}"
+            if metric.months == 3 and index % 3:
+                continue
+            n = -1 if back == 4 else 420 + 17 * back
+            made.append(Cell(month, metric.name, "total", n, _spread(n) if metric.shape == "time" else {}))
+            for place, cell in enumerate(metric.cells):
+                part = -1 if n < 0 or (metric.shape == "time" and place in (0, 3)) else n // (2 + place)
+                made.append(Cell(month, metric.name, cell, part, _spread(part) if metric.shape == "time" else {}))
+    return made
+
+
+def _spread(n: int) -> dict[int, int]:
+    return {60 * (i + 1): n // 8 for i in range(9)} if n > 0 else {}
+
+
 def fill(fixture: Fixture) -> None:
     """Tickets of every kind and severity, one reported mail with a verdict, one call nobody has answered."""
     sam, ines = fixture.person("sam.ortiz"), fixture.person("ines.brandt")
+    fixture.work(lambda work: fixture.measures.store.put(work.tx, FIGURES, work.at))
     now = time.time()
+    fixture.work(lambda work: fixture.figures.store.put(work.tx, figures(now), work.at))
     for who, kind, severity, subject, text, age in _TICKETS:
-        person = fixture.person(who)
         fixture.clock.at = now - age
+        person = fixture.person(who)
         place = web_place(fixture.vault, person.id)
         page = "Password typed into a false page. Reported by Dana Reyes." if severity == "S3" else ""
         request = TicketRequest(person.key, place, kind, subject, text, severity, page=page)
@@ -327,26 +463,14 @@ def _open(fixture: Fixture, request: TicketRequest, work: Work) -> None:
 
 
 def _mail(fixture: Fixture, who: str, ticket: str) -> None:
-    store, person, sha = SqlReportStore(fixture.db), fixture.person(who), uuid.uuid4().hex
-    signs = (
-        Finding("links", "The link says northwind.example and leads to hxxps://nοrthwind-login[.]example.", 3.0),
-        Finding("sender", "The sender's address is new to us and looks like our own.", 2.0),
-        Finding("wording", "It presses you to act within the hour.", 1.0),
-    )
-    verdict = Verdict(Kind.LIKELY_PHISHING, 0.97, signs, ("attachments",), 6.0)
-    with fixture.db.tx() as tx:
-        at = fixture.clock.now()
-        store.add_mail(tx, {"sha256": sha, "name": "Your mailbox is full.eml", "size": 4096, "body": b"x", "at": at})
-        store.bind_ticket(tx, sha, ticket)
-        store.add_submission(tx, {"id": uuid.uuid4().hex, "sha256": sha, "person": person.key, "place": "", "at": at})
-        store.decide(tx, sha, verdict.kind, "secdesk", verdict_text(verdict), json.dumps(FACTS), at)
+    mail_desk.add_mail(fixture, [who, "tom.whitaker"], ticket, FACTS)
 
 
 FACTS = {
     "from": "IT Service <it@nοrthwind-help[.]example>", "reply_to": ["box@other[.]example"], "subject": "Your mailbox is full",
     "links": [{"shown": "northwind.example", "goes_to": "hxxps://nοrthwind-login[.]example/a", "kind": "a"}],
     "attachments": [{"name": "invoice‹U+202E›fdp.exe", "type": "program", "size": 70_000, "traits": ["disguised"]}],
-    "text": "Act within the hour <script>alert(1)</script>", "forwarded_by": "",
+    "forwarded_by": "",
 }  # fmt: skip
 _LONG = "A very long subject line that goes on and on, because somebody pasted half of their mail into it"
 _TICKETS: Iterable[tuple[str, str, Severity, str, str, float]] = (

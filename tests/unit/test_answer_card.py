@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.answering.answer_card import answer_card, why_card
+from bot.answering.answer_card import Reading, Shown, answer_card, answers_card, why_card
 from bot.answering.entries import Entry
 from bot.cards import Steps, Text, as_text, pressables
 from bot.content import Faults, packaged_shelf
-from bot.organisation import load_words
+from bot.organisation import Organisation, OrgFile, load_words
 
 WORDS = load_words(packaged_shelf(), Faults())
 DAY = date(2030, 1, 10)
@@ -49,6 +49,14 @@ def test_the_answer_comes_first_then_steps_then_what_not_to_do() -> None:
     )
     assert (card.tone, card.source, card.lang) == ("answer", "public-wifi", "en")
     assert [button.action for button in pressables(card)] == ["tickets.person", "answering.why"]
+
+
+def test_values_are_said_in_the_language_of_the_text_they_stand_in() -> None:
+    file = {"schema": "org/1", "name": "x", "values": {**VALUES, "vpn_name": {"en": "the tunnel", "de": "dem Tunnel"}}}
+    values = Organisation(OrgFile.model_validate(file), {}, {}, {}, WORDS).values("", "de")
+    only_english = entry(answer={"en": entry().answer["en"].model_dump()})
+    assert text(entry(), "de", values=values).splitlines()[1] == "Ja, mit dem Tunnel."
+    assert text(only_english, "de", values=values).splitlines()[1] == "Yes, with the tunnel."
 
 
 def test_a_rated_answer_asks_whether_it_helped() -> None:
@@ -131,9 +139,44 @@ def test_a_ticket_that_was_opened_is_named() -> None:
 
 
 def test_why_names_owner_review_and_authorities() -> None:
-    said = as_text(why_card(entry(), "en", WORDS, "Security awareness"))
+    said = as_text(why_card(entry(), "en", WORDS, "Security awareness", DAY))
     assert said == (
         "From our entry “Working from a café”, kept by Security awareness, last reviewed on 2029-09-01.\n"
         "NCSC: Public networks"
     )
-    assert as_text(why_card(entry(sources=[]), "de", WORDS, "x")).startswith("From our entry “Im Café arbeiten”")
+    assert as_text(why_card(entry(sources=[]), "de", WORDS, "x", DAY)).startswith(
+        "Aus unserem Eintrag „Im Café arbeiten“"
+    )
+
+
+def test_why_says_that_the_entry_is_overdue() -> None:
+    late = as_text(why_card(entry(), "en", WORDS, "x", date(2030, 3, 2)))
+    assert "This answer is past its review date (2030-03-01)." in late
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", False), ("de", False), ("fr", True), ("xx", False)])
+def test_an_answer_that_is_not_there_in_the_language_says_so(lang: str, said: bool) -> None:
+    assert ("Cette réponse n'existe pas encore dans votre langue." in text(entry(), lang)) is said
+
+
+def test_several_answers_stand_on_one_card_with_one_row_of_buttons() -> None:
+    other = entry(
+        id="passkeys", title={"en": "What is a passkey?"}, answer={"en": {"short": "A key."}}, buttons=["report"]
+    )
+    reading = Reading("en", VALUES, WORDS, DAY)
+    card = answers_card(
+        [Shown(entry(), "q1"), Shown(other, "q2", "SEC-7")], reading, before=[Text("b")], after=[Text("a")]
+    )
+    assert as_text(card) == (
+        "b\nWorking from a café\nYes, with Acme VPN.\n1. Start Acme VPN.\n2. Then work.\nDo not leave it open.\n"
+        "What is a passkey?\nA key.\nThis is urgent, so a person will look too: SEC-7.\na\n"
+        "[1] Talk to a person  [2] Report a mail  [3] Solved  [4] Did not help  [5] Why this answer?"
+    )
+    assert [(b.action, b.value) for b in pressables(card)][2:] == [
+        ("answering.solved", "q1:q2"), ("answering.unhelpful", "q1:q2"), ("answering.why", "public-wifi:passkeys"),
+    ]  # fmt: skip
+
+
+def test_buttons_that_are_asked_for_besides_come_once() -> None:
+    card = answer_card(entry(), "en", VALUES, WORDS, DAY, also=("emergency", "person"))
+    assert [b.action for b in pressables(card)] == ["tickets.person", "emergency.start", "answering.why"]

@@ -20,6 +20,7 @@ from bot.cards import (
     as_text,
     dump,
     load,
+    named,
     pressables,
     text_card,
 )
@@ -98,3 +99,21 @@ def test_the_text_form_reads_like_this() -> None:
 
 def test_a_card_of_paragraphs_leaves_empty_ones_out() -> None:
     assert text_card("T", "one", "", "two", tone="done") == Card("T", (Text("one"), Text("two")), "done")
+
+
+QUIZ = Card(
+    "Un appel",
+    (
+        Choices("Que faites-vous ?", (
+            Button("Révoquer, puis réinitialiser", "learning.answer", "n:a"), Button("Pas sûr", "learning.answer", "n:c"))),
+        Buttons((Button("Plus tard", "learning.later", "n"), Button("Yes, help me", "learning.why", "n"))),
+    ),
+)  # fmt: skip
+
+
+def test_what_is_typed_names_a_button_by_number_letter_or_words() -> None:
+    typed = {"1": "n:a", "(2)": "n:c", "3": "n", "b": "n:c", "B)": "n:c", "pas sur": "n:c", "PAS SÛR.": "n:c",
+             "revoquer puis reinitialiser": "n:a", "yes": "n", "révoquer": "n:a"}  # fmt: skip
+    assert {text: found.value if (found := named(QUIZ, text)) else None for text in typed} == typed
+    assert [text for text in ("", "0", "9", "c", "z", "sûr", "?", "x" * 300) if named(QUIZ, text)] == []
+    assert named(Card("", (Buttons((Button("A", "x.y", "1"), Button("a", "x.y", "2"))),)), "a") is None

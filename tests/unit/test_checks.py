@@ -466,3 +466,14 @@ def test_could_not_check_counts_against_us(plain: Context) -> None:
     )
     assert {"s": 0.5, "t": 0.0} == figures["likely"]["sources"]
     assert 0.3333 == figures["could_not_check"]
+
+
+def test_a_picture_that_nobody_sees_is_said_and_decides_nothing(plain: Context) -> None:
+    email = mail(
+        "<p>Our spring letter, with many words.</p><img src='https://t.mailer.example/o.gif' width=1 height=1>", "html"
+    )
+    assert ("t.mailer.example",) == email.trackers
+    (finding,) = [item for item in run(email, plain) if item.check == "links.tracking"]
+    assert "t[.]mailer[.]example" in finding.sign
+    assert finding.weight < 0.05
+    assert () == mail("<img src='https://t.mailer.example/o.gif' width=90>", "html").trackers

@@ -26,7 +26,7 @@ from bot.cli import COMMANDS, main
 from bot.cli.init import QUESTIONS
 from bot.errors import ConfigError
 from bot.settings import load_settings
-from tests.warm import data_folder
+from tests.warm import data_folder, loaded_once
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "mail"
 ANSWERS = [
@@ -65,6 +65,7 @@ def run(
     monkeypatch.chdir(home)
     monkeypatch.setenv("SECDESK_DATA", str(data))
     monkeypatch.setenv("SECDESK_SEARCH", "words")
+    monkeypatch.setattr("bot.app.load_contents", loaded_once)
     root = logging.getLogger()
     kept, level = list(root.handlers), root.level
 
@@ -127,7 +128,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["ask"], "the following arguments are required: question"),
         (["ask", "hi", "--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["lint", "--folder"], "argument --folder: expected one argument"),
-        (["nudge"], "the following arguments are required: verb"),
+        (["nudge"], "the following arguments are required: VERB"),
         (["tickets", "--state", "lost"], "invalid choice: 'lost'"),
     ],
 )
@@ -267,6 +268,12 @@ def test_ask_keeps_nothing(run: Run, data: Path) -> None:
         (["report", str(CORPUS / "wanted-en-list.eml"), "--as", "nobody"], "nobody is not in people.yaml"),
         (["console-link", "--as", "dana.reyes"], "dana.reyes is at the help desk"),
         (["people", "forget", "nobody"], "nobody is not known here; see secdesk people list"),
+        (["token", "create", "x", "--for", "dana.reyes", "--scope", "see"], "dana.reyes has no role in the console"),
+        (
+            ["token", "create", "x", "--for", "sam.ortiz", "--scope", "see", "--days", "0"],
+            "a token ends after 1 to 366 days",
+        ),
+        (["token", "revoke", "abc"], "there is no token abc that holds; see secdesk token list"),
         (["people", "forget"], "say whom: secdesk people forget ID"),
         (["tickets", "SEC-99999"], "there is no ticket SEC-99999"),
         (["report", "missing.eml"], "missing.eml: cannot be read (No such file or directory)"),
@@ -331,10 +338,32 @@ def test_people_tickets_audit_and_link(run: Run) -> None:
     assert (0, True) == (link.code, "http://127.0.0.1:8765/console/sign-in?token=" in link.out)
 
 
+def test_a_token_is_made_listed_and_ended(run: Run) -> None:
+    assert "There are no tokens. Make one" in run("token", "list").out
+    made = run("token", "create", "Exports", "--for", "sam.ortiz", "--scope", "see", "--scope", "work", "--days", "7")
+    secret, said = made.out.splitlines()
+    assert (0, True) == (made.code, bool(re.fullmatch(r"secdesk_[\w-]{43}", secret)))
+    name = re.findall(r"Token (\w{12}) acts as Sam Ortiz until", said)[0]
+    listed = run("token", "list").out
+    assert re.match(rf"{name}  good     until \S+ \S+ UTC  used never  Exports \(Sam Ortiz: see, work\)", listed)
+    assert secret not in listed
+    assert f"Token {name} has ended." in run("token", "revoke", name).out
+    assert f"{name}  revoked" in run("token", "list").out
+
+
 def test_forgetting_somebody_leaves_the_chain_whole(run: Run) -> None:
     run("report", str(CORPUS / "spam-en-pills.eml"), "--as", "ama.mensah")
     assert 0 == run("people", "forget", "ama.mensah").code
     assert (0, True) == ((verified := run("audit")).code, "whole" in verified.out)
+
+
+def test_nudge_attendance_lists_everybody_in_a_course(run: Run) -> None:
+    rows = json.loads(run("nudge", "attendance", "--json").out)
+    assert {(row["course"], row["person"], row["done"], row["complete"]) for row in rows} == {
+        ("admin-security", "Sam Ortiz", 0, False),
+        ("admin-security", "Ines Brandt", 0, False),
+    }
+    assert "0 of 8" in run("nudge", "attendance").out
 
 
 def test_nudge_plan_and_send(run: Run) -> None:
@@ -404,7 +433,7 @@ def test_init_writes_a_folder_that_works(run: Run, tmp_path: Path, data: Path) -
     assert f"secdesk --folder {folder} doctor" in ran.out
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert ["knowledge/oncall.yaml", "knowledge/org.yaml", "knowledge/people.yaml", "secdesk.toml"] == files
-    doctor = run("--folder", str(folder), "doctor", SECDESK_DATA=str(data))
+    doctor = run("--folder", str(folder), "doctor", SECDESK_DATA=str(data), SECDESK_PAGERDUTY_KEY="k" * 32)
     assert (0, True) == (doctor.code, doctor.out.endswith("All that you asked for works.\n")), doctor
     assert "Acme" in doctor.out
     assert "sample values" not in doctor.out
@@ -490,3 +519,10 @@ def test_a_channel_that_is_not_there(run: Run) -> None:
     ran = run("people", SECDESK_CHANNELS="web,pigeon")
     assert 1 == ran.code
     assert "channels.use: there is no channel pigeon; there are: web" == one_line(ran)
+
+
+def test_due_times_are_made_again_and_words_are_searched(run: Run, data: Path) -> None:
+    found = run("tickets", "--find", "nowhere", SECDESK_DATA=str(data))
+    assert (0, "No tickets that are unresolved.\n") == (found.code, found.out)
+    rebuilt = run("tickets", "--rebuild", SECDESK_DATA=str(data))
+    assert (0, "0 due times were wrong and are right now.\n") == (rebuilt.code, rebuilt.out)

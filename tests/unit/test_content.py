@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from bot.content import MAX_BYTES, MAX_DEPTH, Faults, Shape, Shelf, parse, read
 from bot.errors import ContentError, Fault
@@ -138,6 +138,24 @@ def test_all_faults_of_a_file_are_found_at_once() -> None:
         'x.yaml:7:1: "texts": input should be a valid dictionary, correct it',
         'x.yaml:3:1: "tilte" is not a key that is known here, remove it, or check its spelling',
     ]
+
+
+class Sized(Shape):
+    name: Annotated[str, StringConstraints(min_length=2, max_length=5)]
+    parts: Annotated[list[str], Field(max_length=1)] = []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name: " "', '"name" is empty, write it, or take the line out'),
+        ("name: x", '"name" has fewer than 2 characters, write it out'),
+        ("name: twelve", '"name" has more than 5 characters, shorten it'),
+        ("name: abc\nparts: [a, b]", '"parts" has more than 1 items, take some out'),
+    ],
+)
+def test_sizes_are_said_in_plain_words(text: str, said: str) -> None:
+    assert [fault.partition(": ")[2] for fault in faults_of(text, Sized)] == [said]
 
 
 def test_all_structural_faults_of_a_file_are_found_at_once() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.doctor import examine
+from bot.errors import ConfigError
 from bot.health import Check
 from bot.settings import Settings, load_settings
 from tests.warm import WORDS, data_folder
@@ -37,7 +38,7 @@ def free() -> Iterator[str]:
 
 @pytest.fixture
 def env(data: Path, free: str) -> dict[str, str]:
-    return {"SECDESK_DATA": str(data), "SECDESK_PORT": free, **WORDS}
+    return {"SECDESK_DATA": str(data), "SECDESK_PORT": free, "SECDESK_PAGERDUTY_KEY": "k" * 32, **WORDS}
 
 
 def examined(settings: Settings) -> Checks:
@@ -153,7 +154,46 @@ def test_other_addresses_end_the_local_chat(tmp_path: Path, env: dict[str, str])
     assert ["port"] == bad(examined(load_settings(tmp_path, {**env, "SECDESK_HOST": "192.0.2.1"})))
 
 
-def test_sign_in_that_this_version_cannot_do_is_bad(tmp_path: Path, env: dict[str, str]) -> None:
-    checks = examined(load_settings(tmp_path, {**env, "SECDESK_ISSUER": "https://id.example"}))
+def test_a_provider_that_is_not_there_is_bad_and_one_that_is_says_what_it_has_to_know(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = {**env, "SECDESK_ISSUER": "http://127.0.0.1:9", "SECDESK_SIGNIN_CLIENT": "console"}
+    checks = examined(load_settings(tmp_path, env))
     assert ["sign-in"] == bad(checks)
+    assert "console-link" in checks["sign-in"].mend
     assert "note" == checks["web chat"].level
+    about: dict[str, object] = {"issuer": "http://127.0.0.1:9", "backchannel_logout_supported": True}
+    about |= dict.fromkeys(("authorization_endpoint", "token_endpoint", "jwks_uri"), "https://id.example/x")
+    monkeypatch.setattr("adapters.web.oidc._fetch", lambda *_asked: about)
+    checks = examined(load_settings(tmp_path, env))
+    assert ("ok", "note") == (checks["sign-in"].level, checks["roles by groups"].level)
+    for part in ("/console/sign-in/back", "/console/sign-in/out", "ends sessions here too"):
+        assert part in checks["sign-in"].says
+    assert "sign-in by address" not in checks
+    about["claims_supported"] = ["sub", "email"]
+    assert "names no email_verified" in examined(load_settings(tmp_path, env))["sign-in by address"].says
+    trusting = examined(load_settings(tmp_path, {**env, "SECDESK_SIGNIN_UNVERIFIED": "1"}))["sign-in by address"]
+    assert ("note", True) == (trusting.level, "without the provider's word" in trusting.says)
+    checks = examined(load_settings(tmp_path, {**env, "SECDESK_SIGNIN_ROLES": "a=viewer"}))
+    assert "no group has the role admin" in checks["roles by groups"].says
+    assert "roles by groups" not in examined(load_settings(tmp_path, {**env, "SECDESK_SIGNIN_ROLES": "a=admin"}))
+
+
+def test_without_a_route_that_rings_paging_is_bad(tmp_path: Path, env: dict[str, str]) -> None:
+    silent = {name: value for name, value in env.items() if name != "SECDESK_PAGERDUTY_KEY"}
+    checks = examined(load_settings(tmp_path, silent))
+    assert ["paging"] == bad(checks)
+    assert "pages go to: chat, log, and the console; no phone rings" == checks["paging"].says
+    hook = {"SECDESK_PAGER_WEBHOOK": "https://ring.example/hook", "SECDESK_PAGER_SECRET": "s"}
+    assert [] == bad(examined(load_settings(tmp_path, {**silent, **hook})))
+
+
+def test_a_webhook_without_a_secret_is_refused(tmp_path: Path, env: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="set SECDESK_PAGER_SECRET too"):
+        load_settings(tmp_path, {**env, "SECDESK_PAGER_WEBHOOK": "https://ring.example/hook"})
+
+
+def test_behind_a_proxy_it_has_to_be_known(tmp_path: Path, env: dict[str, str]) -> None:
+    env = {**env, "SECDESK_PUBLIC_URL": "https://desk.northwind.example"}
+    assert "note" == examined(load_settings(tmp_path, env))["proxies"].level
+    assert "proxies" not in examined(load_settings(tmp_path, {**env, "SECDESK_PROXIES": "10.0.0.7"}))

@@ -184,8 +184,12 @@ def test_the_reason_never_quotes_the_text(gate: Gate) -> None:
     assert "zebra4711" not in sighting.why
 
 
-def test_only_the_first_2000_characters_count(gate: Gate) -> None:
-    assert "none" == gate.look("weather " * 250 + "I clicked the phishing link and entered my password").level
+def test_the_beginning_and_the_end_of_a_long_text_count(gate: Gate) -> None:
+    trouble, weather = "I clicked the phishing link and entered my password", "weather " * 250
+    looked = {where: gate.look(text).level for where, text in {
+        "begin": trouble + weather * 5, "end": weather * 5 + trouble, "middle": weather * 5 + trouble + weather * 5,
+    }.items()}  # fmt: skip
+    assert {"begin": "fire", "end": "fire", "middle": "none"} == looked
 
 
 @pytest.mark.parametrize(
@@ -399,7 +403,7 @@ def overlay(tmp_path: Path, **texts: str) -> Shelf:
 
 
 def edited(name: str, **changes: Any) -> str:
-    value = yaml.safe_load((KNOWLEDGE / "emergencies" / f"{name}.yaml").read_text(encoding="utf-8"))
+    value = yaml.load((KNOWLEDGE / "emergencies" / f"{name}.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     return json.dumps({**value, **changes}, ensure_ascii=False)
 
 

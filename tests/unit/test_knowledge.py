@@ -133,12 +133,40 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("unknown related", {"related": ["nowhere"]}, 'the related entry "nowhere" does not exist'),
     ("related to itself", {"related": ["lost-keys"]}, 'the related entry "lost-keys" is this one'),
     ("question twice", {"questions__en": [*GOOD["questions"]["en"], "KEYS gone"]}, '"KEYS gone" stands here twice'),
-    ("four steps", {"answer__en__steps": ["Go."] * 4}, '"answer.en.steps": list should have at most 3'),
+    ("four steps", {"answer__en__steps": ["Go."] * 4}, '"answer.en.steps" has more than 3 items'),
     (
         "ring missing",
         {"answer__en__short": "See {reset_url}.", "placeholders": ["helpdesk_phone", "reset_url"]},
         '"ring" is',
     ),
+    ("role unknown", {"for_roles": {"pilot": {"en": {"short": "Fly."}}}}, 'the role "pilot" is not known'),
+    ("role is everybody", {"for_roles": {"all": {"en": {"short": "Go."}}}}, 'the role "all" is not known'),
+    (
+        "role that may not see it",
+        {"roles": ["regular"], "for_roles": {"executive": {"en": {"short": "Go."}}}},
+        '"executive" may not see this answer',
+    ),
+    (
+        "language missing for a role",
+        {"for_roles": {"executive": {"de": {"short": "Los."}}}},
+        "there is no en text for this role",
+    ),
+    (
+        "blame for a role",
+        {"for_roles": {"executive": {"en": {"short": "Please note it."}}}},
+        '"Please note" is a phrase',
+    ),
+    (
+        "value of a role",
+        {"for_roles": {"executive": {"en": {"short": "{reset_url}"}}}},
+        '"{reset_url}" is used but not',
+    ),
+    (
+        "ring of a role",
+        {"for_roles": {"executive": {"en": {"short": "{reset_url}"}}}, "placeholders": ["helpdesk_phone", "reset_url"]},
+        '"ring" is missing',
+    ),
+    ("address for a role", {"for_roles": {"executive": {"en": {"short": "See www.x.example."}}}}, "a raw web address"),
 ]
 
 
@@ -242,6 +270,21 @@ def test_restricted_entries_are_for_their_roles_and_strangers_get_public_ones(tm
     assert library.visible({"regular"}) == {"lost-keys"}
     assert library.visible({"it_helpdesk"}) == {"lost-keys", "key-cabinet"}
     assert library.visible({"it_helpdesk"}, known=False) == {"lost-keys"}
+
+
+def test_people_are_told_what_is_meant_for_their_role(tmp_path: Path) -> None:
+    own = {"it_helpdesk": {"en": {"short": "Issue a new key."}}, "executive": {"en": {"short": "Have somebody ring."}}}
+    draft = entry(for_roles=own, answer__de={"short": "Zum Empfang."}, state="draft")  # that may lack a translation
+    made = load(shelf(tmp_path, draft)).entries["lost-keys"]
+    told = {
+        role: made.told_to({role, "regular"}).answer["en"].short for role in ("it_helpdesk", "executive", "hr_legal")
+    }
+    assert told == {
+        "it_helpdesk": "Issue a new key.", "executive": "Have somebody ring.", "hr_legal": "Tell reception now.",
+    }  # fmt: skip
+    assert made.told_to({"executive", "it_helpdesk"}).answer["en"].short == "Issue a new key."  # the first in the file
+    assert made.told_to({"executive"}).answer["de"].short == "Zum Empfang."
+    assert made.told_to(set()) is made
 
 
 def test_one_broken_file_leaves_the_others(tmp_path: Path) -> None:

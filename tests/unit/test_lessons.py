@@ -86,6 +86,7 @@ def test_a_good_lesson_has_no_fault(tmp_path: Path) -> None:
         ({"approved_by": "author"}, "the author approved their own lesson"),
         ({"approved_by": None}, 'a published lesson has no "approved_by"'),
         ({"triggers": [{"event": "moon.full"}]}, '"triggers.0.event": input should be'),
+        ({"translated": {"de": 2}}, "there is no version 2 yet, at most 1"),
     ],
 )  # fmt: skip
 def test_each_publishing_rule_is_a_fault(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
@@ -140,6 +141,21 @@ def test_a_right_answer_that_can_be_guessed_is_a_fault(tmp_path: Path) -> None:
     ]
 
 
+def test_a_right_answer_that_can_be_guessed_in_a_translation_is_one_too(tmp_path: Path) -> None:
+    def german(number: int) -> dict[str, Any]:
+        wrong, right, unsure = raw()["question"]["options"]
+        made = raw(id=f"les-{number}", question__options=[wrong, right, unsure] if number else [right, wrong, unsure])
+        places = [made["title"], made["body"], made["action"]["label"], made["question"]["prompt"]]
+        places += [texts for option in made["question"]["options"] for texts in (option["text"], option["feedback"])]
+        for texts in places:
+            texts["de"] = "Ablehnen und {helpdesk_phone}" if texts is made["body"] else "Kurz"
+        right["text"]["de"] = "Ablehnen und melden"
+        return made
+
+    found = faults_of(tmp_path, *(german(n) for n in range(4)))
+    assert found == ["the right answer is the longest in every lesson (de), vary it over the lessons"]
+
+
 def test_three_lessons_are_too_few_for_a_pattern(tmp_path: Path) -> None:
     assert faults_of(tmp_path, *(raw(id=f"les-{n}") for n in range(3))) == []
 
@@ -170,6 +186,18 @@ def test_what_owners_should_look_at_is_noted(tmp_path: Path) -> None:
 def test_an_incomplete_curriculum_is_noted_for_each_role(tmp_path: Path) -> None:
     notes = [note.what for note in load(tmp_path, raw()).notes if note.kind == "curriculum"]
     assert notes == [f"{track} has 1 published lessons" for track in TRACKS]
+
+
+def test_a_translation_of_an_older_version_is_noted(tmp_path: Path) -> None:
+    notes = load(tmp_path, raw(version=3, translated={"de": 2, "fr": 3})).notes
+    assert [note.what for note in notes if note.kind == "translation"] == [
+        "the de texts are those of version 2, the lesson is at 3"
+    ]
+
+
+def test_likely_targets_have_four_lessons_of_their_own(tmp_path: Path) -> None:
+    notes = load(tmp_path, raw(tags=["high_risk"], curriculum="high_risk")).notes
+    assert "likely targets have 1 published lessons of their own" in [note.what for note in notes]
 
 
 def test_too_many_duties_are_noted(tmp_path: Path) -> None:

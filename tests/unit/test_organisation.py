@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from bot.content import Faults, packaged_shelf
-from bot.organisation import Organisation, OrgFile, ValueInfo, Words, fill, load_organisation, load_words, overdue, pick
+from bot.organisation import (
+    Organisation,
+    OrgFile,
+    ValueInfo,
+    Words,
+    fill,
+    load_organisation,
+    load_words,
+    overdue,
+    pick,
+    speaking,
+)
 
 ORG = """\
 schema: org/1
@@ -65,6 +76,35 @@ def test_an_empty_value_is_unset_and_hides_nothing_below(scope: str) -> None:
     assert "vpn_name" not in org.values()
 
 
+def test_a_value_by_language_is_said_in_the_readers_else_in_the_organisations_own() -> None:
+    org = organisation(
+        language="de",
+        values={"dpo_contact": {"de": "Datenschutz", "en": "privacy", "fr": ""}, "oncall": "+2"},
+        countries={"FR": {"values": {"dpo_contact": {"fr": "DPO"}}}},
+        entities={"fr": {"name": "Acme SAS", "country": "FR"}},
+    )
+    said = {code: org.values("", code)["dpo_contact"] for code in ("", "de", "en", "fr", "nl")}
+    assert said == {"": "Datenschutz", "de": "Datenschutz", "en": "privacy", "fr": "Datenschutz", "nl": "Datenschutz"}
+    assert org.values("fr", "en")["dpo_contact"] == "DPO"  # of their country, in the only language it has
+    assert org.values("", "en").spoken("de") == org.values("", "de")
+    assert speaking(org.values("", "de"), "en")["dpo_contact"] == "privacy"
+    assert speaking({"dpo_contact": "x"}, "en") == {"dpo_contact": "x"}
+    assert org.values("", "en")["oncall"] == "+2"
+
+
+def test_a_value_with_nothing_in_any_language_is_unset() -> None:
+    org = organisation(values={"dpo_contact": {"en": "", "de": None}})
+    assert "dpo_contact" not in org.values()
+
+
+def test_words_that_lack_a_language_which_others_have_are_named() -> None:
+    known = {name: ValueInfo(what="x", words=name != "url") for name in ("a", "b", "c", "d", "url")}
+    file = organisation(values={"a": {"en": "1", "de": "1"}, "b": {"en": "1", "fr": "1"}, "c": "1", "url": "1"}).file
+    assert Organisation(file, {}, {}, known, Words()).unspoken() == [("a", ["fr"]), ("b", ["de"]), ("c", ["de", "fr"])]
+    single = organisation(values={"a": "1", "c": "1"}).file
+    assert Organisation(single, {}, {}, known, Words()).unspoken() == []
+
+
 def test_unset_names_what_no_value_was_given_for() -> None:
     known = {name: ValueInfo(what="x") for name in ("a", "b", "c")}
     org = organisation(values={"a": "1", "b": ""})
@@ -76,7 +116,10 @@ def test_the_sample_is_marked_and_complete() -> None:
     org = load_organisation(packaged_shelf(), faults)
     assert faults.found == []
     assert org is not None
-    assert (org.sample, org.unset()) == (True, [])
+    assert (org.sample, org.unset(), org.unspoken()) == (True, [], [])
+    words = [name for name, info in org.catalogue.items() if info.words]
+    assert all(set(org.file.values[name] or ()) == {"en", "de", "fr", "es"} for name in words)
+    assert len(words) == 32
     assert org.desk_roles() == {"it_helpdesk"}
     assert all(org.values(entity)["helpdesk_phone"] for entity in org.file.entities)
 
@@ -105,6 +148,23 @@ def test_the_sample_is_marked_and_complete() -> None:
         (
             {"org": ORG.replace("country: DE", "country: GERMANY")},
             ['org.yaml:7:27: "GERMANY" is not listed under countries, add it there or remove it'],
+        ),
+        (
+            {"org": ORG.replace('"reset.acme.example"', '{de: "x"}')},
+            [
+                'org.yaml:3:46: "reset_url" has no text in en, which other languages fall back to, add en',
+            ],
+        ),
+        (
+            {"org": ORG.replace('"reset.acme.example"', '{english: "x"}')},
+            ['org.yaml:3:46: "values.reset_url": "english" is not a language, write a code like en, de or fr'],
+        ),
+        (
+            {"org": ORG.replace('"reset.acme.example"', "[1]")},
+            [
+                'org.yaml:3:46: "values.reset_url": this is neither text nor a text for each language, '
+                'write it in quotes, or as {en: "…", de: "…"}'
+            ],
         ),
         (
             {"org": ORG + 'timezone: "Mars/Base"\n'},
@@ -138,12 +198,19 @@ def test_every_fault_is_said_at_its_place(tmp_path: Path, files: dict[str, str],
 
 
 def test_an_overlay_changes_single_texts_and_keeps_the_others(tmp_path: Path) -> None:
-    loaded(tmp_path, copy__en='desk.stale: "Too late."\n', copy__de='desk.stale: "Zu spät."\n')
+    loaded(
+        tmp_path,
+        copy__en='desk.stale: "Too late."\n',
+        copy__de='desk.stale: "Zu spät."\n',
+        copy__nl='desk.stale: "Te laat."\n',
+    )
     words = load_words(packaged_shelf(tmp_path), Faults())
     ours = load_words(packaged_shelf(), Faults())
     assert words.say("en", "desk.stale") == "Too late."
     assert words.say("de", "desk.stale") == "Zu spät."
-    assert words.say("de", "desk.broken") == ours.say("en", "desk.broken")
+    assert words.say("de", "desk.broken") == ours.say("de", "desk.broken")
+    assert words.say("nl", "desk.stale") == "Te laat."
+    assert words.say("nl", "desk.broken") == ours.say("en", "desk.broken")
     assert set(words.by_language["en"]) == set(ours.by_language["en"])
 
 

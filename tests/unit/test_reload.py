@@ -164,7 +164,7 @@ def edit(live: Contents, overlay: Path) -> Iterator[Edit]:
 
     def change(name: str, text: str) -> None:
         path = overlay / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         later = path.stat().st_mtime_ns + 1_000_000_000 * (1 + len(list(overlay.rglob("*"))))
         os.utime(path, ns=(later, later))
@@ -295,6 +295,11 @@ def test_words_that_are_edited_keep_the_rest(live: Contents, overlay: Path, edit
     ours = load_words(packaged_shelf(), Faults())
     assert words.say("en", "desk.stale") == "Too late, ask again."
     assert words.say("en", "desk.broken", helpdesk_phone="+1") == ours.say("en", "desk.broken", helpdesk_phone="+1")
+
+
+def test_wording_of_mails_is_picked_up(live: Contents, edit: Edit) -> None:
+    edit("phishing/wording/account.yaml", "category: account\nabout: ours\nphrases:\n  en: [zebra crossing]\n")
+    assert live.mail.current.base.phrases["account"] == ("zebra crossing",)
 
 
 def test_a_deleted_overlay_file_brings_ours_back(live: Contents, overlay: Path, edit: Edit) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from bot.answering import minilm, unigram, use
+from bot.answering.confidence import _best
 from bot.answering.embeddings import Embedded
-from bot.answering.encoder import Encoders, load_encoders
-from bot.answering.entries import Library
+from bot.answering.encoder import Encoders, encoders_for, load_encoders
+from bot.answering.entries import Entry, Library
 from bot.answering.evaluate_answers import (
     auroc,
     calibration_error,
@@ -27,11 +28,16 @@ from bot.answering.languages import load_languages
 from bot.answering.lexical import Lexical, vocabulary
 from bot.answering.onnx_file import Graph, read_weights
 from bot.answering.search import Candidate, Index, Ranking, decide, load_generic, prepare
+from bot.answering.share import fit_share
 from bot.answering.typos import Typos
 from bot.answering.wordpiece import WordPiece
+from bot.app import measures
 from bot.content import Faults, packaged_shelf
 from bot.errors import ConfigError
 from bot.model import Outcome
+from bot.settings import Settings
+from tests.fakes.search import misspelt, others
+from tests.warm import warm_cache
 
 WORDS = Encoders("words", ())
 ENTRIES = [
@@ -95,8 +101,8 @@ def library() -> Library:
 
 
 @pytest.fixture(scope="module")
-def live(library: Library, cache: Path) -> Index:
-    return Index.fit(library, encoders=WORDS, cache=cache, generic=load_generic(packaged_shelf()))
+def live(library: Library, pytestconfig: pytest.Config) -> Index:
+    return Index.fit(library, encoders=WORDS, cache=warm_cache(pytestconfig), generic=load_generic(packaged_shelf()))
 
 
 # Ranking -------------------------------------------------------------------------------------------------------------
@@ -223,6 +229,35 @@ def test_a_quick_refit_keeps_the_calibration_and_finds_the_new_entry() -> None:
     assert quick.rank("laptop stolen").candidates[0].id == "laptop"
 
 
+def test_two_views_encode_each_text_once_and_an_edit_only_what_it_changed(tmp_path: Path) -> None:
+    main, second = Letters(), Letters()
+    main.name = "main"  # type: ignore[misc]
+    both = Encoders("full", (main, second))
+    english, german = [("vpn", "vpn is down"), ("badge", "lost badge")], {"vpn": "vpn geht nicht"}
+    library = Library({name: entry(name, text, german.get(name)) for name, text in english})
+    Index.fit(library, encoders=both, cache=tmp_path)
+    assert sorted(main.asked) == ["lost badge", "vpn is down"]
+    assert sorted(second.asked) == ["lost badge", "vpn geht nicht", "vpn is down"]
+    main.asked.clear()
+    second.asked.clear()
+    edited = Library({**library.entries, "badge": entry("badge", "badge gone", None)})
+    Index.fit(edited, encoders=both, cache=tmp_path)
+    assert (main.asked, second.asked) == (["badge gone"], ["badge gone"])
+
+
+def test_many_texts_are_encoded_on_threads_in_their_order() -> None:
+    toy = Letters()
+    texts = [f"text number {number}" for number in range(200)]
+    expected = np.stack([Letters().encode(text) for text in texts])
+    assert np.array_equal(Embedded(toy, None).vectors(texts), expected)
+    assert sorted(toy.asked) == sorted(texts)
+
+
+def entry(name: str, english: str, german: str | None) -> Entry:
+    questions = {"en": [english]} | ({"de": [german]} if german else {})
+    return Entry.model_construct(id=name, state="published", title={}, questions=questions, roles=["all"])
+
+
 # Encoders ------------------------------------------------------------------------------------------------------------
 
 
@@ -292,10 +327,10 @@ def test_an_own_model_by_path(cache: Path, full: Encoders, tmp_path: Path) -> No
     assert full.mode == "full"
     own = tmp_path / "own.onnx"
     own.write_bytes((cache / "minilm.onnx").read_bytes())
-    encoders = load_encoders(cache, model=own)
+    encoders = encoders_for(str(own), cache)
     assert encoders.parts[0].name.startswith("own-")
     assert np.array_equal(encoders.parts[0].encode("hello"), full.parts[0].encode("hello"))
-    assert load_encoders(cache, model=tmp_path / "none.onnx").mode == "light"
+    assert encoders_for(str(tmp_path / "none.onnx"), cache).mode == "light"
 
 
 def test_the_onnx_file_reads_what_it_writes() -> None:
@@ -346,7 +381,12 @@ def typos() -> Typos:
         ("how can my passwrod", "how can my password"),
         ("the tacos", "the tacos"),
         ("zzzz my vpn", "zzzz my vpn"),
+        ("how cant the vpn", "how can't the vpn"),
         ("how can the vpn", "how can the vpn"),
+        ("can teh wrd be reset", "can the word be reset"),
+        ("my vpn tunlle", "my vpn tunnel"),
+        ("my vpn nutnel", "my vpn nutnel"),
+        ("can the npn reset my cam", "can the npn reset my cam"),
         ("wo ist mein haustier", "wo ist mein haustier"),
     ],
 )
@@ -376,6 +416,62 @@ def test_tfidf_finds_shared_words_and_ignores_unknown_ones() -> None:
     assert found.similarities("red apple")[0] == pytest.approx(1.0, abs=1e-5)
     assert float(found.similarities("qqq").sum()) == 0.0
     assert Lexical.fit([]).similarities("x").shape == (0,)
+
+
+def test_calibration_is_the_same_where_evidence_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    generic = ("how tall is a giraffe", "what is for lunch")
+    kept = Index.fit(ENTRIES, encoders=letters()[0], generic=generic).rank("vpn broken")
+    monkeypatch.setattr("bot.answering.calibration.MANY", 0)
+    found = Index.fit(ENTRIES, encoders=letters()[0], generic=generic).rank("vpn broken")
+    assert (found.p1, found.p3) == pytest.approx((kept.p1, kept.p3), abs=1e-4)
+
+
+def test_among_many_only_the_likely_are_looked_at_and_those_are_the_visible_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for place in ("state", "fitting", "calibration"):
+        monkeypatch.setattr(f"bot.answering.{place}.MANY", 3)
+    monkeypatch.setattr("bot.answering.sketch.LIKELY", 2)
+    monkeypatch.setattr("bot.answering.state.NEAREST", 1)
+    many = Index.fit(ENTRIES, encoders=letters()[0])
+    for name, texts in ENTRIES:
+        assert many.rank(texts[0]).candidates[0].id == name
+        others = {other for other, _ in ENTRIES} - {name}
+        assert {candidate.id for candidate in many.rank(texts[0], others).candidates} <= others
+
+
+def test_what_is_in_most_of_many_texts_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.answering.lexical._TOO_COMMON", 2)
+    found = Lexical.fit(["how do i bake", "how do i cook", "how do i fry", "how do i"])
+    assert found.similarities("how do i bake").tolist() == pytest.approx([1, 0, 0, 0], abs=1e-5)
+
+
+def test_the_best_of_many_are_those_of_a_stable_sort() -> None:
+    for seed in range(20):
+        chance = np.random.default_rng(seed)
+        scores = chance.integers(0, 300, 800).astype(float)
+        assert _best(scores, 4).tolist() == np.argsort(-scores, kind="stable")[:4].tolist()
+
+
+def test_long_lists_of_words_are_counted_as_short_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Lexical.fit([text for _, texts in ENTRIES for text in texts])
+    short = index.similarities("lost the vpn laptop")
+    monkeypatch.setattr("bot.answering.lexical._LONG", 0)
+    assert np.array_equal(index.similarities("lost the vpn laptop"), short)
+
+
+@pytest.mark.parametrize(("noisy", "share"), [(0, 1.0), (1, 0.45), (None, 0.8)])
+def test_the_encoder_that_tells_entries_apart_gets_the_larger_share(noisy: int | None, share: float) -> None:
+    chance = np.random.default_rng(3)
+    owners = np.arange(60).repeat(4)
+    middles = chance.normal(size=(60, 24))
+    parts = []
+    for number in range(2):
+        spread = {None: 0.01, number: 8.0}.get(noisy, 1.5)
+        rows = middles[owners] + chance.normal(size=(240, 24)) * spread
+        parts.append((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
+    assert fit_share(parts, owners) == share
+    assert fit_share(parts[:1], owners) == fit_share([part[:40] for part in parts], owners[:40]) == 0.8
 
 
 def test_the_head_separates_what_can_be_separated() -> None:
@@ -417,6 +513,17 @@ def intents(path: Path) -> Path:
     return path
 
 
+def test_an_intent_set_is_measured_with_the_encoders_that_are_set(tmp_path: Path) -> None:
+    file = intents(tmp_path / "set.json")
+    found = measures.answers(Settings(tmp_path, search="words"), file, 4, typos=False)
+    generic = load_generic(packaged_shelf())
+    expected = evaluate_intents(file, 4, encoders=WORDS, generic=generic)
+    measured = {"p50_ms", "p99_ms", "rss_mb"}
+    assert {n: v for n, v in found.items() if n not in measured} == {
+        n: v for n, v in expected.items() if n not in measured
+    }
+
+
 def test_an_intent_set_is_measured_through_the_public_interface(tmp_path: Path) -> None:
     figures = evaluate_intents(intents(tmp_path / "set.json"), 4, encoders=WORDS)
     keys = (
@@ -428,6 +535,13 @@ def test_an_intent_set_is_measured_through_the_public_interface(tmp_path: Path) 
     assert sum(figures[key] for key in triage) == pytest.approx(1, abs=0.001)
     assert figures["oos_answered"] + figures["oos_suggested"] + figures["oos_escalated"] == pytest.approx(1)
     assert figures["top1"] >= 4 / 6 - 0.001
+
+
+def test_the_names_of_intents_are_no_variants(tmp_path: Path) -> None:
+    entries = [{"id": name, "title": "zebra crossing", "variants": variants} for name, variants in ENTRIES]
+    test = [{"q": "zebra crossing", "id": None, "kind": "far"}, {"q": ENTRIES[0][1][0], "id": ENTRIES[0][0]}]
+    (tmp_path / "set.json").write_text(json.dumps({"entries": entries, "test": test}))
+    assert evaluate_intents(tmp_path / "set.json", 4, encoders=WORDS)["oos_escalated"] == 1.0
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"entries": 1, "test": []}'])
@@ -460,3 +574,14 @@ def test_entries_in_another_order_rank_the_same() -> None:
         return [candidate.id for candidate in Index.fit(entries, encoders=letters()[0]).rank("lost my vpn").candidates]
 
     assert names(ENTRIES)[0] == names(list(reversed(ENTRIES)))[0]
+
+
+def test_the_measurement_asks_about_entries_that_are_all_different() -> None:
+    made = others(3000)
+    assert len({name for name, _ in made}) == len({variants[0] for _, variants in made}) == 3000
+    assert {len(variants) for _, variants in made} == {5}
+    typed = [misspelt(variants[-1]) for _, variants in made]
+    assert [
+        text for text, (_, variants) in zip(typed, made, strict=True) if abs(len(text) - len(variants[-1])) > 1
+    ] == []
+    assert typed == [misspelt(variants[-1]) for _, variants in made]

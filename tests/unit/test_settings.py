@@ -62,16 +62,22 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     [
         ("[server\n", "this is not valid TOML"),
         ("port = 1\n", '"port" stands outside a [section]'),
-        ("[server]\nprot = 1\n", '"server.prot" is not a setting; the settings are answers.search,'),
+        ("[server]\nprot = 1\n", '"server.prot" is not a setting; the settings are answers.approval,'),
         ('[server]\nport = "many"\n', "server.port must be a whole number, not 'many'"),
         ("[server]\nport = 3.5\n", "server.port must be a whole number, not 3.5"),
         ("[server]\nport = true\n", "server.port must be a whole number, not True"),
         ("[server]\nhost = 7\n", "server.host must be text in quotes, not 7"),
         ("[server]\nport = 70000\n", "server.port: 70000 is not a port; use 1 to 65535"),
+        ('[server]\nproxies = ["balancer"]\n', "server.proxies: 'balancer' does not appear to be"),
+        ('[server]\nproxies = ["10.0.0.7/24"]\n', "server.proxies: 10.0.0.7/24 has host bits set"),
+        ('[server]\nproxies = ["*"]\n', "server.proxies: '*' does not appear to be"),
         ("[server]\nworkers = 0\n", "server.workers: use at least 1"),
         ("[channels]\nuse = 5\n", "channels.use must be a list, not 5"),
         ("[channels]\nuse = [1]\n", "channels.use must be a list, not [1]"),
-        ('[answers]\nsearch = "best"\n', "answers.search: use full, light or words"),
+        (
+            '[answers]\nsearch = "best"\n',
+            "answers.search: use full, light, words, or the path of an ONNX model that is there",
+        ),
         ('[server]\nlog_level = "loud"\n', "server.log_level: use debug, info, warning or error"),
         ('[desk]\nticket_prefix = "A1"\n', "desk.ticket_prefix: use up to ten letters, for example SEC"),
         ('[desk]\nticket_prefix = "Ärger"\n', "desk.ticket_prefix: use up to ten letters, for example SEC"),
@@ -173,3 +179,12 @@ def test_the_table_has_a_row_for_every_setting() -> None:
     assert len(rows) == 2 + len(SETTINGS)
     assert "| `server.port` | `SECDESK_PORT` | `8765` | port to listen on |" in rows
     assert any("`SECDESK_KEY`, `SECDESK_KEY_FILE`" in row for row in rows)
+
+
+def test_an_own_model_is_named_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "secdesk.toml").write_text('[answers]\nsearch = "models/ours.onnx"\n')
+    with pytest.raises(ConfigError, match="that is there"):
+        load_settings(tmp_path, {})
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "ours.onnx").touch()
+    assert load_settings(tmp_path, {}).search == str((tmp_path / "models" / "ours.onnx").resolve())

@@ -28,8 +28,8 @@ from adapters.channels.slack_blocks import (
     pressed,
 )
 from adapters.channels.slack_text import bold, escape, linked, read, unescape
-from adapters.shown import trusted_links
-from bot.cards import Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
+from adapters.shown import trusted_links, visible
+from bot.cards import Attached, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
 from tests.fakes.cards import HOSTILE, SAMPLES, b, organisation, packaged_cards
 from tests.fakes.slack_checks import faults, message_faults, view_faults
 
@@ -42,9 +42,37 @@ FORM = Card(
 )
 
 
+ASKED = Card(
+    "Propose an answer",
+    (
+        Text("This is how people will see it. Change it below, or propose it as it is.", "muted"),
+        Input(
+            "title",
+            "What people ask, in one line",
+            "answering.propose",
+            "Look at it",
+            multiline=False,
+            initial="Is it real?",
+        ),
+        Input("steps", "Steps, one a line", "answering.propose", "Look at it", optional=True),
+        Input(
+            "group",
+            "Subject",
+            "answering.propose",
+            "Look at it",
+            initial="p",
+            choose=(("m", "Mail"), ("p", "Passwords")),
+        ),
+    ),
+)
+FILE = Card("", (Text("Dana Reyes wrote:", "muted"), Attached("a1", "screen <1>.png", 1_024)), "desk")
+
+
 def made() -> dict[str, Any]:
     """Every golden file's content."""
     content: dict[str, Any] = {name: messages(card, TRUSTED) for name, card in SAMPLES.items()}
+    content["file"] = messages(FILE, TRUSTED)
+    content["form"] = modal(ASKED, callback="form", metadata="{}", submit="Send", close="Cancel", trusted=TRUSTED)
     content["modal"] = modal(FORM, callback="form", metadata="{}", submit="Send", close="Cancel", trusted=TRUSTED)
     content["home"] = home(SAMPLES["tickets"], TRUSTED, "There is more.")
     return content
@@ -67,7 +95,7 @@ def without_values(value: Any) -> Any:
     return [without_values(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "modal", "home"])
+@pytest.mark.parametrize("name", [*SAMPLES, "file", "form", "modal", "home"])
 def test_golden(name: str) -> None:
     assert json.loads((GOLDEN / f"{name}.json").read_text("utf-8")) == made()[name]
 
@@ -89,7 +117,7 @@ def test_every_packaged_card_is_what_slack_takes_in_one_message() -> None:
 
 
 def test_the_golden_views_are_what_slack_takes() -> None:
-    assert [[], []] == [view_faults(made()[name], LINKS) for name in ("modal", "home")]
+    assert [[], [], []] == [view_faults(made()[name], LINKS) for name in ("form", "modal", "home")]
 
 
 def test_nothing_is_left_out_of_a_long_card() -> None:
@@ -192,6 +220,15 @@ def test_a_pressed_button_goes_with_those_about_the_same_thing() -> None:
     assert [] == faults(left)
 
 
+def test_what_only_explains_leaves_the_other_buttons() -> None:
+    row = Buttons((b("Report a mail", "reporting.start", "x"), b("Talk to a person", "tickets.person", "x"),
+                   b("Why this answer?", "answering.why", "x")))  # fmt: skip
+    (message,) = messages(Card("An answer", (row,)))
+    left = after_press(message["blocks"], "b0.0", "answering.why~3", "x", "You chose: Why this answer?")
+    assert ["reporting.start~1", "tickets.person~2"] == [item["action_id"] for item in left[-1]["elements"]]
+    assert [] == faults(left)
+
+
 def test_thumbs_and_forms_leave_the_message_as_it_is() -> None:
     seen = (closes("f5", "feedback~5"), closes("i2.0", "form~1"), closes("q1.0", "answering.ask~1"))
     assert (False, False, True) == seen
@@ -241,6 +278,12 @@ def test_what_somebody_wrote_is_read_once(raw: str, plain: str) -> None:
 def test_bold_only_where_the_text_lets_it() -> None:
     assert ["*Take care*", "a*b", "two\nlines"] == [bold("Take care"), bold("a*b"), bold("two\nlines")]
     assert "Q&amp;A" == label_of({"text": {"text": "Q&amp;amp;A"}})
+
+
+def test_what_goes_out_unlooked_at_is_what_escaping_would_not_change() -> None:
+    odd = [point for point in range(0x3100) if escape(chr(point)) == chr(point) and (
+        chr(point) in "&<>" or visible(chr(point)) != chr(point))]  # fmt: skip
+    assert [] == odd
 
 
 @settings(max_examples=150, deadline=None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,12 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from adapters.channels.teams_activities import Activity
+from adapters.channels.teams_answers import Answer
 from adapters.channels.teams_auth import InboundCheck, Keys, Trust
 from adapters.channels.teams_edge import PATH, Playground, TeamsEdge
-from adapters.channels.teams_turns import Answer
 from tests.fakes.teams import APP, ISSUER, OTHER_TENANT, TENANT, FakeTeams, Fault, rsa_key, running
 
 TRUST = Trust(APP, frozenset({TENANT}), ISSUER)
@@ -46,12 +49,19 @@ def attacker() -> Iterator[FakeTeams]:
 class Edge:
     """The endpoint with a real check, and what got through it."""
 
-    def __init__(self, teams: FakeTeams, *, timeout: float = 5.0, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        teams: FakeTeams,
+        *,
+        timeout: float = 5.0,
+        clock: Callable[[], float] | None = None,
+        fetched_by: float = 8.0,
+    ) -> None:
         self.taken: list[Activity] = []
         self._teams, self._timeout = teams, timeout
         self.client: httpx.AsyncClient | None = None
         more: dict[str, Any] = {"clock": clock} if clock else {}
-        self.keys = Keys(self._client, teams.base + METADATA, **more)
+        self.keys = Keys(self._client, teams.base + METADATA, fetched_by=fetched_by, **more)
         self.app = TeamsEdge(InboundCheck(TRUST, self.keys), self._take)
 
     def _client(self) -> httpx.AsyncClient:
@@ -99,11 +109,21 @@ BAD: dict[str, Callable[[FakeTeams], str]] = {
     "RS512": lambda teams: f"Bearer {teams.token(algorithm='RS512')}",
     "another key under our key's id": lambda teams: f"Bearer {teams.token(key=7)}",
     "unknown key id": lambda teams: f"Bearer {teams.token(key=7, headers={'kid': 'other'})}",
-    "key id is a number": lambda teams: f"Bearer {teams.token(headers={'kid': ''})}",
+    "key id is empty": lambda teams: f"Bearer {teams.token(headers={'kid': ''})}",
+    "key id is a number": lambda teams: f"Bearer {forged({'alg': 'RS256', 'kid': 1})}",
+    "key id is missing": lambda teams: f"Bearer {forged({'alg': 'RS256'})}",
+    "algorithm is a list": lambda teams: f"Bearer {forged({'alg': ['RS256'], 'kid': teams.kid})}",
+    "header has no bottom": lambda _: f"Bearer {forged(b'[' * 9_000)}",
+    "header is no JSON": lambda _: f"Bearer {forged(bytes(range(256)))}",
+    "brings its own key": lambda teams: f"Bearer {own_key(teams)}",
     "signature cut off": lambda teams: f"Bearer {teams.token()[:-20]}",
     "claims changed": lambda teams: f"Bearer {swapped(teams)}",
     "expired": lambda teams: f"Bearer {teams.token(exp=1_700_000_000)}",
     "without expiry": lambda teams: f"Bearer {teams.token(exp=None)}",
+    "expired beyond what clocks may differ": lambda teams: f"Bearer {teams.token(exp=int(time.time()) - 301)}",
+    "expiry beyond numbers": lambda teams: f"Bearer {teams.token(exp=float('nan'))}",
+    "never expires": lambda teams: f"Bearer {teams.token(exp=float('inf'))}",
+    "issued in no time": lambda teams: f"Bearer {teams.token(iat=float('inf'))}",
     "expiry is text": lambda teams: f"Bearer {teams.token(exp='soon')}",
     "not yet valid": lambda teams: f"Bearer {teams.token(nbf=99_999_999_999)}",
     "another issuer": lambda teams: f"Bearer {teams.token(iss='https://sts.windows.net/x/')}",
@@ -125,11 +145,29 @@ def swapped(teams: FakeTeams) -> str:
     return ".".join((head, teams.token(aud="other").split(".")[1], sign))
 
 
+def forged(header: dict[str, Any] | bytes) -> str:
+    """A token with this header, signed by nobody."""
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return f"{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}.e30.e30"
+
+
+def own_key(teams: FakeTeams) -> str:
+    """Well signed, by a key that stands in the token itself, and at an address of the sender's."""
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(7).public_key(), as_dict=True)
+    return teams.token(key=7, headers={"jwk": public, "jku": "http://127.0.0.1:9/keys", "x5u": "http://127.0.0.1:9/x"})
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_token_is_401_and_does_nothing(teams: FakeTeams, case: str) -> None:
     edge = Edge(teams)
-    assert [401] == edge.send((teams.message("hello"), BAD[case](teams)))
-    assert [] == edge.taken
+    good = (teams.message("hello"), f"Bearer {teams.token()}")
+    assert [401, 200, 401] == edge.send((good[0], BAD[case](teams)), good, (good[0], BAD[case](teams)))
+    assert 1 == len(edge.taken)
+    assert {METADATA, "/keys"} == {call.path for call in teams.calls}
+
+
+def test_what_just_expired_is_taken_since_clocks_differ(teams: FakeTeams) -> None:
+    assert [200] == Edge(teams).send((teams.message("hello"), f"Bearer {teams.token(exp=int(time.time()) - 200)}"))
 
 
 def test_a_key_that_is_not_endorsed_for_teams_is_refused(teams: FakeTeams) -> None:
@@ -205,6 +243,46 @@ def test_a_bad_shape_with_a_good_token_is_400(teams: FakeTeams, change: Mapping[
     assert [] == edge.taken
 
 
+def test_of_a_strangers_request_no_byte_of_the_body_is_read(teams: FakeTeams) -> None:
+    """So nobody without a token can keep us busy with one that never ends."""
+    edge, read, said = Edge(teams), list[str](), list[int]()
+
+    async def receive() -> dict[str, Any]:
+        read.append("body")
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: Any) -> None:
+        said.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    async def ask() -> None:
+        for headers in ([], [(b"authorization", b"Bearer a.b.c")], [(b"content-length", b"9" * 5_000)]):
+            scope = {"type": "http", "method": "POST", "path": PATH, "headers": headers, "query_string": b""}
+            await edge.app(scope, receive, send)
+
+    asyncio.run(ask())
+    assert ([401, 401, 413], []) == (said, read)
+
+
+def test_a_body_that_is_cut_off_is_400(teams: FakeTeams) -> None:
+    said = list[int]()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        said.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    async def ask() -> None:
+        edge = Edge(teams)
+        async with httpx.AsyncClient() as edge.client:
+            headers = [(b"authorization", f"Bearer {teams.token()}".encode())]
+            scope = {"type": "http", "method": "POST", "path": PATH, "headers": headers, "query_string": b""}
+            await edge.app(scope, receive, send)  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    assert [400] == said
+
+
 def test_only_post() -> None:
     async def ask() -> int:
         return (await post(Edge(FakeTeams()).app, {}, "", "GET")).status_code
@@ -250,6 +328,7 @@ def test_with_the_metadata_down_known_keys_still_serve(teams: FakeTeams) -> None
         async with httpx.AsyncClient() as edge.client:
             first = await post(edge.app, *good)
             teams.metadata, now[0] = Fault(503), 100_000.0
+            await edge.keys.tend()
             second = await post(edge.app, *good)
             unknown = await post(edge.app, teams.message("x"), f"Bearer {teams.token(headers={'kid': 'new'})}")
             return [first.status_code, second.status_code, unknown.status_code]
@@ -267,6 +346,53 @@ def test_without_any_keys_the_answer_is_503_and_the_health_says_so(teams: FakeTe
     edge = Edge(teams, timeout=0.2)
     assert [503] == edge.send((teams.message("hello"), f"Bearer {teams.token()}"))
     assert "bad" == edge.keys.health().level
+
+
+def test_keys_that_drip_have_their_time(teams: FakeTeams) -> None:
+    """Each byte comes within httpx's time-out; the whole must not hold the endpoint for ever."""
+    teams.metadata = Fault(200, wait=0.05, drip=200)
+    edge = Edge(teams, fetched_by=0.3)
+    assert [503] == edge.send((teams.message("hello"), f"Bearer {teams.token()}"))
+    assert ("bad", "the signing keys cannot be fetched (TimeoutError)") == (
+        edge.keys.health().level,
+        edge.keys.health().says,
+    )
+
+
+def test_those_who_wait_for_keys_that_do_not_come_share_one_attempt(teams: FakeTeams) -> None:
+    teams.metadata = Fault(0, wait=0.5)
+    now = [0.0]
+    edge = Edge(teams, timeout=0.2, clock=lambda: now[0])
+    good = (teams.message("hello"), f"Bearer {teams.token()}")
+
+    async def many() -> list[int]:
+        async with httpx.AsyncClient(timeout=0.2) as edge.client:
+            together = [
+                answer.status_code for answer in await asyncio.gather(*(post(edge.app, *good) for _ in range(8)))
+            ]
+            after = (await post(edge.app, *good)).status_code  # a service that fails is left alone for a while
+            teams.metadata, now[0] = None, 6.0
+            return [*together, after, (await post(edge.app, *good)).status_code]
+
+    assert [503] * 9 + [200] == asyncio.run(many())
+    assert 2 == len(teams.asked(METADATA))
+
+
+def test_keys_are_looked_for_though_nobody_asks(teams: FakeTeams) -> None:
+    now = [0.0]
+    edge = Edge(teams, clock=lambda: now[0])
+    levels = [edge.keys.health().level]
+
+    async def over_two_days() -> None:
+        async with httpx.AsyncClient() as edge.client:
+            for moment, fault in ((0.0, Fault(503)), (15.0, None), (30.0, None), (90_000.0, None)):
+                teams.metadata, now[0] = fault, moment
+                await edge.keys.tend()
+                levels.append(edge.keys.health().level)
+
+    asyncio.run(over_two_days())
+    assert ["note", "bad", "ok", "ok", "ok"] == levels
+    assert 3 == len(teams.asked(METADATA))  # the one that failed, the first, and a day later
 
 
 def test_a_slow_metadata_endpoint_does_not_block_the_loop(teams: FakeTeams) -> None:
@@ -294,7 +420,7 @@ def test_keys_from_plain_http_are_not_taken_when_the_metadata_is_https() -> None
 
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
             keys = Keys(lambda: client, "https://login.example/metadata")
-            await keys.warm()
+            await keys.tend()
             return keys.health().level
 
     assert "bad" == asyncio.run(fetch())

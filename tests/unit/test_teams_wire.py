@@ -12,21 +12,18 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.channels.teams_activities import Malformed, plain, read
 from adapters.channels.teams_connector import ATTEMPTS, PATIENCE, Connector, Gone, trusted
+from adapters.channels.teams_doctor import desk_channel
 from adapters.channels.teams_files import HOSTS, TeamsFiles
 from adapters.channels.teams_pace import TENANT, TENANT_WAITING, THREAD, Limit, Sent, add, wait
-from adapters.channels.teams_setup import desk_channel
 from adapters.channels.teams_tokens import Credentials, Tokens, assertion
 from bot.errors import ChannelError, ConfigError, RetryLater, Unreachable
 from bot.model import Place
-from tests.fakes.teams import APP, FakeTeams, Fault, rsa_key, running
+from tests.fakes.teams import APP, FakeTeams, Fault, certificate, rsa_key, running
 from tests.fakes.teams import TENANT as TENANT_ID
 
 
@@ -71,9 +68,9 @@ def test_the_hour_is_kept_too() -> None:
     assert 1_700 < count <= 1_801
 
 
-def test_waiting_messages_leave_half_of_the_tenant_to_the_living() -> None:
+def test_waiting_messages_leave_a_share_of_the_tenant_to_the_living() -> None:
     sent = Sent()
-    for i in range(25):
+    for i in range(35):
         sent = add(sent, TENANT_WAITING, 100.0 + i / 1_000)
     assert wait(sent, TENANT_WAITING, 100.1) > 0.8
     assert 0.0 == wait(sent, TENANT, 100.1)
@@ -189,13 +186,20 @@ def test_our_token_travels_by_https_only(url: str) -> None:
 # tokens
 
 
-def tokens(teams: FakeTeams, script: Callable[[Tokens, list[float]], Any], **more: Any) -> Any:
+def tokens(
+    teams: FakeTeams,
+    script: Callable[[Tokens, list[float]], Any],
+    *,
+    timeout: float = 0.3,
+    signed_in_by: float = 8.0,
+    **more: Any,
+) -> Any:
     now = [1_000.0]
 
     async def go() -> Any:
-        async with httpx.AsyncClient(timeout=0.3) as client:
-            given = {"secret": "s3cret", "login_url": teams.base, **more}
-            return await script(Tokens(lambda: client, Credentials(APP, TENANT_ID, **given), lambda: now[0]), now)
+        async with httpx.AsyncClient(timeout=timeout) as client:
+            known = Credentials(APP, TENANT_ID, **{"secret": "s3cret", "login_url": teams.base, **more})
+            return await script(Tokens(lambda: client, known, lambda: now[0], signed_in_by=signed_in_by), now)
 
     return asyncio.run(go())
 
@@ -205,10 +209,14 @@ def test_one_token_an_hour_however_many_ask_at_once(teams: FakeTeams) -> None:
         first = await asyncio.gather(*(tokens.get() for _ in range(20)))
         now[0] += 3_200
         second = await tokens.get()
-        now[0] += 200  # within five minutes of its end: renewed
-        return [*set(first), second, await tokens.get()]
+        now[0] += 200  # within five minutes of its end: renewed behind those who ask
+        third = await asyncio.gather(*(tokens.get() for _ in range(20)))
+        await until(lambda: len(teams.asked("token")) == 2)
+        await tokens.close()
+        return [*set(first), second, *set(third)]
 
-    assert ["ours-1", "ours-1", "ours-2"] == tokens(teams, script)
+    assert ["ours-1", "ours-1", "ours-1"] == tokens(teams, script)
+    assert 2 == len(teams.asked("token"))
     form = teams.asked("token")[0].body
     assert "grant_type=client_credentials" in form
     assert "scope=https%3A%2F%2Fapi.botframework.com%2F.default" in form
@@ -234,9 +242,78 @@ def test_while_the_old_token_is_good_an_outage_is_only_a_note(teams: FakeTeams) 
     async def script(tokens: Tokens, now: list[float]) -> Any:
         first = await tokens.get()
         teams.sign_in, now[0] = Fault(503), now[0] + 3_400
-        return first == await tokens.get(), tokens.health().level
+        second = await tokens.get()
+        await until(lambda: tokens.health().level != "ok")
+        return first == second, tokens.health().level, tokens.health().mend
 
-    assert (True, "note") == tokens(teams, script)
+    assert (True, "note", "the token we have is still good") == tokens(teams, script)
+
+
+def test_a_slow_sign_in_service_holds_nobody_up_while_the_old_token_is_good(teams: FakeTeams) -> None:
+    async def script(tokens: Tokens, now: list[float]) -> tuple[list[str], list[int]]:
+        await tokens.get()
+        teams.sign_in, now[0] = Fault(0, wait=30), now[0] + 3_400
+        ticks = [0]
+
+        async def tick() -> None:
+            while True:
+                ticks[0] += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.ensure_future(tick())
+        got = [await tokens.get() for _ in range(5)]
+        beside.cancel()
+        await tokens.close()
+        return got, ticks
+
+    got, ticks = tokens(teams, script, timeout=60.0)
+    assert ["ours-1"] * 5 == got
+    assert ticks[0] < 1_000, "nobody waited"
+
+
+def test_a_sign_in_that_drips_has_its_time(teams: FakeTeams) -> None:
+    """Each byte comes within httpx's time-out; the whole must not take for ever."""
+
+    async def script(tokens: Tokens, _now: list[float]) -> tuple[str, str]:
+        teams.sign_in = Fault(200, wait=0.05, drip=200)
+        with pytest.raises(RetryLater):
+            await tokens.get()
+        return tokens.health().level, tokens.health().says
+
+    assert ("bad", "the sign-in service cannot be reached (TimeoutError)") == tokens(teams, script, signed_in_by=0.3)
+
+
+def test_a_sign_in_service_that_is_back_is_noticed_though_nobody_asks(teams: FakeTeams) -> None:
+    async def script(tokens: Tokens, now: list[float]) -> list[str]:
+        await tokens.tend()
+        assert [] == teams.asked("token")
+        teams.sign_in = Fault(503)
+        with pytest.raises(RetryLater):
+            await tokens.get()
+        levels = [tokens.health().level]
+        teams.sign_in, now[0] = None, now[0] + 15
+        await tokens.tend()
+        return [*levels, tokens.health().level]
+
+    assert ["bad", "ok"] == tokens(teams, script)
+
+
+def test_a_new_token_that_is_refused_is_not_asked_for_again_and_again(teams: FakeTeams) -> None:
+    async def script(tokens: Tokens, now: list[float]) -> list[str]:
+        first = await tokens.get()
+        tokens.drop(first)
+        kept, now[0] = await tokens.get(), now[0] + 100
+        tokens.drop(first)
+        return [first, kept, await tokens.get()]
+
+    assert ["ours-1", "ours-1", "ours-2"] == tokens(teams, script)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for it, with a limit."""
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 def test_managed_identity(teams: FakeTeams) -> None:
@@ -248,21 +325,18 @@ def test_managed_identity(teams: FakeTeams) -> None:
 
 def test_a_certificate_signs_an_assertion(tmp_path: Path) -> None:
     key, path = rsa_key(5), tmp_path / "bot.pem"
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secdesk")])
-    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now).not_valid_after(now + dt.timedelta(days=9_000)).sign(key, hashes.SHA256())
-    )  # fmt: skip
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    certificate(path, 5, until=dt.datetime(2049, 1, 1, tzinfo=dt.UTC))
     known = Credentials(APP, TENANT_ID, certificate=path)
     signed = assertion(known, path)
     claims = jwt.decode(signed, key.public_key(), algorithms=["PS256"], audience=known.token_url)
     assert (APP, APP) == (claims["iss"], claims["sub"])
     assert 43 == len(jwt.get_unverified_header(signed)["x5t#S256"])
+
+
+def test_an_answer_that_drips_is_not_waited_for(teams: FakeTeams, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.channels.teams_connector.ANSWERED_BY", 0.2)
+    result, _ = call(teams, Fault(200, wait=0.05, drip=200))
+    assert isinstance(result, RetryLater)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"])

@@ -262,14 +262,14 @@ def test_full_pages_show_what_they_are_for(fixture: Fixture, sam: Any) -> None:
     fill(fixture)
     sam = signed_in(fixture)
     expected = {
-        "mail": ["Likely phishing", "Your mailbox is full.eml", "SEC-103"],
-        "mail?state=checking": ["No mail here"],
+        "mail": ["Likely phishing", "Reported mail: Your mailbox is full", "SEC-103"],
+        "mail?state=judged": ["No mail here"],
         "tickets/SEC-103": ["Signs seen", "act within the hour", "Could not be checked: attachments."],
         "tickets/SEC-103?view=person": [
             "box@other[.]example",
             "shows “northwind.example”, goes to hxxps://nοrthwind-login[.]example/a",
             "invoice‹U+202E›fdp.exe (program, 70.0 kB): disguised",
-            "Act within the hour &lt;script&gt;",
+            "Look at the mail",
         ],
         "knowledge": ["knowledge/answers/public-wifi.yaml:12:3", "check its spelling", "last good version in use",
                       "Overdue", "the review was due on 2026-11-01"],
@@ -287,6 +287,17 @@ def test_a_broken_chain_is_loud(fixture: Fixture, sam: Any) -> None:
         tx.execute("UPDATE audit SET action = 'nothing.happened' WHERE seq = 1")
     page = sam.get("/console/audit").text
     assert ("The chain is broken at row 1" in page, 'role="alert"' in page) == (True, True)
+
+
+def test_a_long_chain_is_checked_when_somebody_asks(
+    fixture: Fixture, sam: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.console_pages.CHECKED", 1)
+    open_ticket(fixture)
+    page = sam.get("/console/audit").text
+    assert "The chain is whole" not in page
+    assert 'href="/console/audit?check=1"' in page
+    assert "The chain is whole" in sam.get("/console/audit?check=1").text
 
 
 def test_what_is_not_ready_is_loud(fixture: Fixture, sam: Any) -> None:

@@ -11,7 +11,19 @@ from bot.organisation import Words
 from tests.fakes.web import sample_words
 
 MADE = re.compile(r"""["']((?:web|console)\.[a-z0-9_.]+\.)["']\s*~|f["']((?:web|console)\.[a-z_.]+\.)\{""")
-NO_TEXTS = {"web.signed", "web.event", "console.js", "console.link", "console.signin", "console.signout"}
+NO_TEXTS = {
+    "web.signed",
+    "web.event",
+    "console.js",
+    "console.link",
+    "console.signin",
+    "console.signout",
+    "console.refused",
+    "console.subject",
+    "console.stranger",
+    "console.released",
+    "console.ended",
+}
 PREFIXES = ("console.queue.state.", "console.mail.state.", "console.content.")  # handed to a macro, or named by content
 QUOTED = re.compile(r"""["']((?:web|console)\.[a-zA-Z0-9_.]+[a-zA-Z0-9])["']""")
 

@@ -67,7 +67,7 @@ def test_metrics_count_without_naming_anybody(fixture: Fixture) -> None:
         'secdesk_tickets_open{severity="S1"} 2.0',
         'secdesk_tickets_open{severity="S3"} 1.0',
         'secdesk_reports{verdict="likely_phishing"} 1.0',
-        'secdesk_outbox{state="queued"} 1.0',
+        'secdesk_outbox{state="queued"} 4.0',
         "secdesk_pages_unacknowledged 1.0",
     ):
         assert line in text

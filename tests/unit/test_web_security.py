@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 
+from adapters.web.app import create_web
+from adapters.web.limits import Limit
 from adapters.web.security import UPLOAD_BYTES, Signer, host_allowed, refusal
-from adapters.web.signin import COOKIE, LINK_SECONDS, SESSION_SECONDS
+from adapters.web.signin import A_MINUTE, COOKIE, LINK_SECONDS, POSTS_A_MINUTE
 from bot.settings import Settings
 from tests.fakes.web import Fixture
 
@@ -280,13 +282,61 @@ def test_the_session_cookie_stays_at_home(fixture: Fixture) -> None:
     assert all(word in cookie for word in ("httponly", "samesite=strict", "path=/console", "max-age=28800"))
 
 
-def test_a_session_ends_after_eight_hours(fixture: Fixture) -> None:
+def test_a_session_ends_after_eight_hours_however_much_it_is_used(fixture: Fixture) -> None:
     browser = signed_in(fixture)
     assert fixture.clock.at is not None
-    fixture.clock.at += SESSION_SECONDS - 1
-    assert browser.get("/console/queue").status_code == 200
-    fixture.clock.at += 1
+    for _hour in range(8):
+        assert browser.get("/console/queue").status_code == 200
+        fixture.clock.at += 3600
     assert browser.get("/console/queue").status_code == 303
+
+
+def test_a_session_nobody_uses_ends_and_a_page_that_looks_by_itself_is_no_use(fixture: Fixture) -> None:
+    browser = signed_in(fixture)
+    assert fixture.clock.at is not None
+    for _quarter in range(7):
+        fixture.clock.at += 900
+        assert browser.get("/console/queue/rows", headers={"sec-fetch-dest": "empty"}).status_code == 200
+    fixture.clock.at += 899
+    assert browser.get("/console/queue").status_code == 200
+    fixture.clock.at += 2 * 3600
+    assert browser.get("/console/queue").status_code == 303
+
+
+def test_signing_in_anew_ends_what_the_browser_had(fixture: Fixture) -> None:
+    browser = signed_in(fixture)
+    old = browser.cookies[COOKIE]
+    browser.post("/console/sign-in", data={"token": fixture.link().partition("token=")[2]})
+    assert browser.cookies[COOKIE] != old
+    other = fixture.client()
+    other.cookies.set(COOKIE, old, domain="127.0.0.1", path="/console")
+    assert (browser.get("/console/queue").status_code, other.get("/console/queue").status_code) == (200, 303)
+
+
+def test_too_many_attempts_and_too_many_forms_wait(fixture: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (A_MINUTE, POSTS_A_MINUTE) == (60, 240)
+    monkeypatch.setattr("adapters.web.signin.A_MINUTE", 3)
+    monkeypatch.setattr("adapters.web.signin.POSTS_A_MINUTE", 2)
+    fixture.app = create_web(fixture.services)
+    browser = signed_in(fixture)
+    form = {"csrf": csrf(browser), "key": "x"}
+    sent = [browser.post("/console/pages/acknowledge", data=form) for _ in range(3)]
+    assert [answer.status_code for answer in sent] == [404, 404, 429]
+    assert 0 < int(sent[-1].headers["retry-after"]) <= 60
+    assert browser.get("/console/queue").status_code == 200
+    tried = [fixture.client().post("/console/sign-in", data={"token": "x"}).status_code for _ in range(3)]
+    assert tried == [410, 410, 429]  # one was used by the first browser of this address
+    assert fixture.client().get(fixture.link()).status_code == 200  # looking is no attempt
+
+
+def test_after_a_minute_there_is_room_again() -> None:
+    now = [0.0]
+    limit = Limit(2, lambda: now[0])
+    assert [limit.wait("a"), limit.wait("b"), limit.wait("a"), limit.wait("a")] == [0, 0, 0, 61]
+    now[0] = 59.0
+    assert limit.wait("a") == 2
+    now[0] = 60.0
+    assert [limit.wait("a"), limit.wait("a")] == [0, 0]
 
 
 def test_signing_out_ends_the_session_on_our_side(fixture: Fixture) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from bot.model import Finding
 from bot.reporting.context import Context
 from bot.reporting.domains import below, host_of, is_ip, registered, scheme_of, userinfo
-from bot.reporting.explain import found, mismatch, where
+from bot.reporting.explain import domain, found, mismatch, where
 from bot.reporting.facts import Facts, Target, facts, shown_host
 from bot.reporting.mail_model import Email
 
@@ -40,6 +40,8 @@ def _schemes(email: Email, context: Context) -> Iterator[Finding]:
             yield found(context, "links.refresh", link=where(link.target))
     if email.password_field:
         yield found(context, "links.password_form")
+    if email.trackers:
+        yield found(context, "links.tracking", domain=domain(email.trackers[0]))
 
 
 def _each(known: Facts, context: Context) -> Iterator[Finding]:

@@ -47,7 +47,7 @@ test('a pressed button changes the card in place and is answered', async () => {
 
 test('a message is reported from its own menu', async () => {
   await say('privacy')
-  await shown('under a code instead of your name')
+  await shown('What is kept about you')
   const menus = page.getByRole('button', { name: 'Show more information' })
   await menus.nth((await menus.count()) - 2).click()
   await page.getByRole('menuitem').first().click()

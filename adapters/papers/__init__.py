@@ -1,0 +1,1 @@
+"""Papers (`bot/papers.py`) as PDF and as HTML, and tables as CSV."""

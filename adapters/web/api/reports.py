@@ -1,0 +1,79 @@
+"""Endpoints of reported mail. What an outsider wrote is defanged before it is stored, and goes out as text only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.web.api import shapes
+from adapters.web.api.endpoint import Call, Endpoint, cursor_of, place_of
+from bot.errors import NotFound
+from bot.model import Kind
+from bot.ports import Row
+from bot.reporting.mail_desk import Dossier, MailDesk
+from bot.turn import Work
+
+ENGINE = ("", "secdesk")  # who decided, where no person did
+
+
+def endpoints(desk: MailDesk) -> list[Endpoint]:
+    """Where there is a desk for mail."""
+
+    def listed(call: Call) -> shapes.ReportPage:
+        query = call.query
+        before = place_of(query.cursor, (float, str))
+        rows = desk.cases_before(query.state, before, query.limit + 1)
+        shown = rows[: query.limit]
+        more = cursor_of(repr(float(shown[-1]["reported_at"])), shown[-1]["id"]) if len(rows) > query.limit else None
+        return shapes.ReportPage(items=[shapes.Report(**_case(row, row["mails"])) for row in shown], next=more)
+
+    def one(call: Call) -> shapes.ReportWhole:
+        dossier = _dossier(call)
+        call.seen("report.opened", dossier.number)
+        ticket, facts, verdict = call.services.tickets.get(dossier.number), dossier.facts, dossier.verdict
+        row = {**dossier.case, "severity": ticket.severity, "subject": ticket.subject, "ticket": ticket.number}
+        return shapes.ReportWhole(
+            **_case(row, len(dossier.mails)),
+            signs=[shapes.Sign(check=item.check, what=item.sign) for item in verdict.signs] if verdict else [],
+            unchecked=list(verdict.unchecked) if verdict else [], sender=str(facts.get("from", "")),
+            mail_subject=str(facts.get("subject", "")), links=[_link(item) for item in facts.get("links", ())],
+            attachments=[str(item.get("name", "")) for item in facts.get("attachments", ())],
+            reporters=len(dossier.reporters), reached=dossier.reach[0], warned=dossier.reach[1],
+        )  # fmt: skip
+
+    def judge(call: Call, work: Work) -> tuple[str, str]:
+        dossier, body = _dossier(call), call.body
+        note = call.services.redact(body.note)
+        desk.judge(
+            work, dossier.number, call.person, Kind(body.kind), note, str(dossier.row["sha256"]), every=body.every
+        )
+        return dossier.number, f"/reports/{dossier.number}"
+
+    def _dossier(call: Call) -> Dossier:
+        row = call.services.console.mail_of_ticket(call.services.tickets.get(call.path["number"]).number)
+        if row is None:
+            raise NotFound(call.path["number"])
+        return desk.dossier(str(row["sha256"]))
+
+    return [
+        Endpoint("GET", "/reports", "see", "Reported mail", "Cases, the newest first", shapes.ReportPage, listed,
+                 query=shapes.ReportQuery),
+        Endpoint("GET", "/reports/{number}", "see", "Reported mail", "A case by its ticket", shapes.ReportWhole, one),
+        Endpoint("POST", "/reports/{number}/verdict", "work", "Reported mail", "Give a person's verdict; it answers everybody "
+                 "who reported it", shapes.Changed, change=judge, body=shapes.Judged),
+    ]  # fmt: skip
+
+
+def _case(row: Row | Mapping[str, Any], mails: int) -> dict[str, Any]:
+    return {
+        "ticket": row["ticket"], "subject": row["subject"], "severity": row["severity"], "verdict": row["kind"],
+        "judged_by_a_person": row["decided_by"] not in ENGINE, "reports": row["reports"], "mails": mails,
+        "delivered_at": shapes.moment(row["delivered_at"]), "reported_at": shapes.moment(row["reported_at"]),
+        "decided_at": shapes.moment(row["decided_at"]),
+    }  # fmt: skip
+
+
+def _link(item: Mapping[str, Any]) -> str:
+    """What a link shows and where it leads, defanged."""
+    shown, goes = str(item.get("shown", "")), str(item.get("goes_to", ""))
+    return f"{shown} -> {goes}" if shown and shown != goes else goes

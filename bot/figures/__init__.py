@@ -1,0 +1,1 @@
+"""How the help desk is doing: figures of finished months and quarters, about ten cases or more."""

@@ -1,0 +1,32 @@
+"""The JSON Schema that editors check procedure files with, generated from the models.
+
+`python -m bot.procedures.schema` writes it; a test fails while the file is not current. A file names it in its first line:
+`# yaml-language-server: $schema=../schemas/procedure.schema.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+from bot.procedures.shapes import Procedure
+
+FILE = "schemas/procedure.schema.json"
+
+
+def procedure_schema() -> str:
+    """The schema as text, keys in a stable order."""
+    schema = Procedure.model_json_schema(by_alias=True)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Procedure (procedure/1)"}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_path() -> Path:
+    """Where it is kept."""
+    return Path(str(files("knowledge").joinpath(FILE)))
+
+
+if __name__ == "__main__":
+    schema_path().parent.mkdir(exist_ok=True)
+    schema_path().write_text(procedure_schema(), encoding="utf-8")
