@@ -22,6 +22,7 @@ from bot.model import Action, Place
 
 log = logging.getLogger(__name__)
 PROPOSAL: Final = "answering.propose"
+_OUT_BY_NOW: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between looks; Slack waits three in all
 Answer = Mapping[str, Any] | None
 
 
@@ -126,12 +127,20 @@ class SlackTurns:
             return None  # what the person has been sent cannot be taken back
         if not await run(lambda: self._parts.doors.amended(seen.person, event.of, event.text), False):
             return None
-        old = await run(lambda: self._parts.state.sent_as(f"reply:{event.of}"), None)
+        old = await self._answer_to(event.of)
         if old:
             key = f"reply:{event.key}"
             await run(lambda: self._parts.state.keep_part(key, -1, *old), None)
         assert EDIT in event.key  # noqa: S101 (that is how the channel knows)
         await self._replies.handle(seen, text=event.text)
+        return None
+
+    async def _answer_to(self, of: str) -> tuple[str, str] | None:
+        """Where the answer to a message stands, once it is out: who edits at once is quicker than our note that it was sent."""
+        for seconds in _OUT_BY_NOW:
+            await asyncio.sleep(seconds)
+            if old := await self._parts.api.run(lambda: self._parts.state.sent_as(f"reply:{of}"), None):
+                return old
         return None
 
     async def _deleted(self, seen: Seen) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.channels.slack import SlackChannel
+from adapters.channels.slack_state import SlackState
 from bot.app import App, refuse_samples
 from bot.app.contents import Contents
 from bot.cards import Card, Choices
@@ -453,6 +454,28 @@ def test_an_edited_question_gets_its_new_answer_in_the_place_of_the_old_one(app:
     assert ANSWER not in shown([answer])
     assert "password" in shown([answer])
     assert [] == new
+
+
+def test_who_edits_before_we_have_noted_that_the_answer_is_out_gets_the_new_one_in_its_place(
+    app: App, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    known = SlackState.sent_as
+
+    def late(state: SlackState, key: str) -> tuple[str, str] | None:
+        looks.append(key)
+        return known(state, key) if len(looks) > 2 else None
+
+    async def script(t: Driver) -> Any:
+        asked = slack.message(t.people["dana.reyes"], QUESTION)
+        (answer,) = await t.tell(asked)
+        monkeypatch.setattr(SlackState, "sent_as", late)
+        return answer, await t.came(t.send(slack.event(slack.changed(asked, "what is a good password?"))))
+
+    answer, new = run(app, slack, script)
+    assert "password" in shown([answer])
+    assert [] == new
+    assert 3 == len(looks)
 
 
 def test_previews_and_edits_that_change_no_words_are_left_alone(app: App, slack: FakeSlack) -> None:
