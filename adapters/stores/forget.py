@@ -20,6 +20,7 @@ _OWN = (
     ("nudge", "person"),
     ("preference", "person"),
     ("nudge_hold", "person"),
+    ("nudge_look", "person"),
     ("enrolment", "person"),
     ("topic_asked", "person"),
     ("attendance", "person"),

@@ -21,7 +21,8 @@ _SWITCH = "learning."
 _CODED = "coded"  # this database holds no answer under a pseudonym any more
 # How long rows are kept (the behaviour guide's section on privacy).
 _NUDGES, _ENROLMENTS, _TOPICS, _ATTENDANCE = 365 * DAY, 90 * DAY, 30 * DAY, 3 * 366 * DAY
-_TABLES = ("nudge", "preference", "nudge_hold", "enrolment", "topic_asked", "attendance")
+_TABLES = ("nudge", "preference", "nudge_hold", "nudge_look", "enrolment", "topic_asked", "attendance")
+_OVERLAP = 5.0  # seconds that a transaction may have been open before what it did could be read
 
 
 class SqlLearningStore:
@@ -270,6 +271,28 @@ class SqlLearningStore:
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at""",
                 name=_SWITCH + name, value=value, at=at,
             )  # fmt: skip
+
+    # the regular look
+
+    def waiting(self, at: float, made_of: str) -> set[str]:
+        sql = "SELECT person FROM nudge_look WHERE at > :at AND made_of = :made_of"
+        return {row["person"] for row in self._db.query(sql, at=at, made_of=made_of)}
+
+    def put_off(self, tx: Tx, looks: Sequence[tuple[str, float]], made_of: str, began: float) -> None:
+        for person, at in looks:
+            tx.execute(
+                """INSERT INTO nudge_look (person, at, made_of, touched) VALUES (:person, :at, :made_of, 0)
+                   ON CONFLICT (person) DO UPDATE SET at = excluded.at, made_of = excluded.made_of
+                   WHERE nudge_look.touched < :began""",
+                person=person, at=at, made_of=made_of, began=began - _OVERLAP,
+            )  # fmt: skip
+
+    def touch(self, tx: Tx, person: str, at: float) -> None:
+        tx.execute(
+            """INSERT INTO nudge_look (person, at, made_of, touched) VALUES (:person, 0, '', :at)
+               ON CONFLICT (person) DO UPDATE SET at = 0, touched = excluded.touched""",
+            person=person, at=at,
+        )  # fmt: skip
 
     # the end of data
 

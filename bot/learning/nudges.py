@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
-from bot.cards import Block
+from bot.cards import Block, Card
 from bot.learning.attendance import Attended, roll
 from bot.learning.footers import Footers
 from bot.learning.memory import DAY, Fsrs, Scheduler
@@ -139,14 +139,11 @@ class Nudges:
         self._footers = Footers(self, self.decisions, self._responder.remember) if self.decisions else None
         self._responder.footers = self._footers
         self._made: tuple[Library, Policy, str, str, Planner] | None = None
-        self._next: dict[str, float] = {}  # when somebody is looked at again, unless something happens before
-        self._next_by: tuple[Library, Policy] | None = None
+        self._hashed: tuple[Library, str] | None = None
 
     def respond(self, turn: Turn) -> Effect | None:
         effect = self._responder.respond(turn)
-        if effect:
-            self._next.pop(turn.person.key, None)
-        return effect
+        return effect and self._touching(turn.person.key, effect)
 
     def command(self, text: str) -> Action | None:
         """The button that a fixed phrase stands for, in any language."""
@@ -166,24 +163,31 @@ class Nudges:
         return self._footers.under(work, turn, entry) if self._footers else []
 
     def on_question(self, work: Work, event: QuestionAsked) -> None:
-        self._next.pop(event.person, None)
         if event.person and self.watch("topics", event.person):
+            self.store.touch(work.tx, event.person, work.at)
             self._triggers.on_question(work, event)
 
     def on_verdict(self, work: Work, event: VerdictGiven) -> None:
-        self._happened(event.people)
+        self._happened(work, event.people)
         self._triggers.on_verdict(work, event)
 
     def on_warned(self, work: Work, event: RecipientsWarned) -> None:
-        self._happened(event.people)
+        self._happened(work, event.people)
         self._triggers.on_warned(work, event)
 
     def on_emergency(self, work: Work, event: EmergencyRaised) -> None:
         self._triggers.on_emergency(work, event)
 
-    def _happened(self, people: Collection[str]) -> None:
+    def _happened(self, work: Work, people: Collection[str]) -> None:
         for person in people:
-            self._next.pop(person, None)
+            self.store.touch(work.tx, person, work.at)
+
+    def _touching(self, person: str, effect: Effect) -> Effect:
+        def touched(work: Work) -> Card:
+            self.store.touch(work.tx, person, work.at)
+            return effect(work)
+
+        return touched
 
     def plan(self, now: float, *, at_once: bool = False, only: Collection[str] = ()) -> list[Decision]:
         """Who would get what, when and why; sends nothing. `only`: these pseudonyms. `at_once`: see `send_now`."""
@@ -192,7 +196,7 @@ class Nudges:
     def send_now(
         self, run: Run, now: float, *, at_once: bool = True, only: Collection[str] = (), due_only: bool = False
     ) -> Sending:
-        """Queue what is due at `now`. `due_only` leaves out whom an earlier look of this process found nothing for yet.
+        """Queue what is due at `now`. `due_only` leaves out whom an earlier look, of whatever replica, found nothing for yet.
 
         `at_once` also sends outside office hours and without spreading people over the week; incidents, leave, caps, back-off,
         wishes, pauses and blackout days hold all the same.
@@ -201,7 +205,6 @@ class Nudges:
         self._look_at_roles(run, staff)
         staff = self._worth_a_look(staff, now) if due_only else staff
         people, plan = {person.key: person for person in staff}, self._plan(staff, now, at_once)
-        self._look_again(plan, now)
         due = [decision for decision in plan if decision.when is not None and decision.when <= now]
         test, dues = self.policy().test, {decision.person for decision in due}
         places = {decision.person: self.place(decision.person) for decision in due}
@@ -218,24 +221,30 @@ class Nudges:
             tested=tuple(reachable) if test else (),
         )
         self._keep(run, done, now)
+        self._look_again(run, plan, now)
         return done
 
     def _worth_a_look(self, staff: Sequence[Person], now: float) -> list[Person]:
         """Whose time has come, who did or met with something since, and everybody when rules or lessons are others now.
 
-        What happened in another process (a replica, the command line) is seen at the latest after `LOOK_AGAIN` and an hour.
+        What leaves no trace with us (a leave in the directory, a value of org.yaml) is seen after `LOOK_AGAIN` and an hour.
         """
-        made_of = (self.lessons(), self.policy())
-        if self._next_by is None or self._next_by[0] is not made_of[0] or self._next_by[1] != made_of[1]:
-            self._next, self._next_by = {}, made_of
-        return [person for person in staff if not self._next.get(person.key, 0.0) > now]
+        waiting = self.store.waiting(now, self._made_of())
+        return [person for person in staff if person.key not in waiting]
 
-    def _look_again(self, plan: Sequence[Decision], now: float) -> None:
-        for decision in plan:
-            if decision.person:
-                scatter = int(blake2b(decision.person.encode(), digest_size=2).hexdigest(), 16) % 3600
-                latest = now + LOOK_AGAIN + scatter
-                self._next[decision.person] = latest if decision.when is None else min(decision.when, latest)
+    def _look_again(self, run: Run, plan: Sequence[Decision], now: float) -> None:
+        looks = [(decision.person, _again(decision, now)) for decision in plan if decision.person]
+        made_of = self._made_of()
+        for start in range(0, len(looks), KEPT_AT_ONCE):
+            part = looks[start : start + KEPT_AT_ONCE]
+            run(lambda work, part=part: self.store.put_off(work.tx, part, made_of, now))  # type: ignore[misc]
+
+    def _made_of(self) -> str:
+        """A hash of the lessons and rules that hold now, the same in every process."""
+        library, policy = self.lessons(), self.policy()
+        if self._hashed is None or self._hashed[0] is not library:
+            self._hashed = (library, library.hash())
+        return f"{self._hashed[1]}{policy.hash()}"
 
     def _look_at_roles(self, run: Run, staff: Sequence[Person]) -> None:
         """Who is new or does other work since the last look. The very first look takes everybody as they are."""
@@ -251,7 +260,7 @@ class Nudges:
             for person, roles in part:
                 before = known.get(person.key)
                 store.set_roles(work.tx, person.key, roles, work.at)
-                self._next.pop(person.key, None)
+                self.store.touch(work.tx, person.key, work.at)
                 if known:
                     self._triggers.on_work(work, person, json.loads(before) if before else None)
 
@@ -440,6 +449,13 @@ class Nudges:
         delivery = work.say(decision.person, place, card, key, priority=PRIORITY)
         self.store.set_delivery(work.tx, nudge, delivery)
         return delivery
+
+
+def _again(decision: Decision, now: float) -> float:
+    """When somebody is looked at again: at the time that was found, or in a few hours, not all at once."""
+    scatter = int(blake2b(decision.person.encode(), digest_size=2).hexdigest(), 16) % 3600
+    latest = now + LOOK_AGAIN + scatter
+    return latest if decision.when is None else min(decision.when, latest)
 
 
 def nudge_id(decision: Decision) -> str:

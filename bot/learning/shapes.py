@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -270,6 +271,11 @@ class Library:
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     migration: MigrationFile | None = None
     migration_faulty: bool = False  # there is a file of migration waves, and it cannot be read
+
+    def hash(self) -> str:
+        """The same for the same lessons, groups and courses in every process; another one after any change of them."""
+        parts = [*self.lessons.values(), *self.groups.values(), *self.courses.values()]
+        return blake2b("".join(part.model_dump_json() for part in parts).encode(), digest_size=8).hexdigest()
 
     def published(self) -> list[Lesson]:
         return [lesson for lesson in self.lessons.values() if lesson.status == "published"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from bot.learning.memory import Memory
@@ -125,6 +125,20 @@ class LearningStore(Protocol):
 
     def switch(self, tx: Tx, name: str, value: str, at: float) -> None:
         """Set a switch; an empty value removes it."""
+        ...
+
+    # the regular look
+
+    def waiting(self, at: float, made_of: str) -> Collection[str]:
+        """Who need not be looked at yet, by what was found with these lessons and rules (`made_of`)."""
+        ...
+
+    def put_off(self, tx: Tx, looks: Sequence[tuple[str, float]], made_of: str, began: float) -> None:
+        """Look at these people again at these times; not at whom something happened since a look that `began` then."""
+        ...
+
+    def touch(self, tx: Tx, person: str, at: float) -> None:
+        """Something happened: the next look takes this person in."""
         ...
 
     # the end of data

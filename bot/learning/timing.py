@@ -6,8 +6,9 @@ codes of those that moved it are kept on the decision.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from hashlib import blake2b
 from math import ceil
@@ -45,6 +46,10 @@ class Policy:
     test: bool = False  # decide and keep the decisions, send nothing
     paused: frozenset[str] = frozenset()  # lesson ids
     at_once: bool = False  # an operator sends now: office hours and spreading don't hold, everything else does
+
+    def hash(self) -> str:
+        """The same for the same rules in every process."""
+        return blake2b(json.dumps(asdict(self), default=_plain).encode(), digest_size=8).hexdigest()
 
     def caps(self, high_risk: bool) -> tuple[int, int]:
         """Messages in 7 and in 28 days."""
@@ -198,3 +203,8 @@ class Timing:
         start, end = self.diary.window(day)
         room = max(1, int((end - start - QUIET_END) // 60))
         return start + (self._hash // 1000 % room) * 60
+
+
+def _plain(value: object) -> object:
+    """Sets in an order that does not depend on the process, everything else as text."""
+    return sorted(str(item) for item in value) if isinstance(value, frozenset) else str(value)

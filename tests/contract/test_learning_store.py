@@ -234,8 +234,18 @@ def test_forgetting_leaves_nothing(db: Db, nudges: SqlLearningStore) -> None:
         nudges.stop(tx, "p_1", True, NOW)
         nudges.hold(tx, "p_1", NOW)
         nudges.ask(tx, "p_1", "mfa", NOW, 0)
+        nudges.touch(tx, "p_1", NOW)
         nudges.forget(tx, "p_1", NOW)
-    for table in ("nudge", "memory", "preference", "nudge_hold", "enrolment", "topic_asked", "attendance"):
+    for table in (
+        "nudge",
+        "memory",
+        "preference",
+        "nudge_hold",
+        "nudge_look",
+        "enrolment",
+        "topic_asked",
+        "attendance",
+    ):
         assert db.query(f"SELECT 1 AS x FROM {table} WHERE person = 'p_1'") == []
     assert len(nudges.history("p_2")) == 1
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -707,23 +711,33 @@ def test_what_names_no_option_is_no_answer(house: House, text: str) -> None:
     assert house.nudges.respond(house.turn(text=text)) is None
 
 
+EVERYBODY = ["p_clara", "p_dana", "p_guest", "p_henrik", "p_sam"]
+
+
+@dataclass
+class Looks:
+    """The regular look of one process over a house, and whom it takes in."""
+
+    house: House
+
+    def __post_init__(self) -> None:
+        self.looked: list[str] = []
+        self.records = self.house.nudges.store.records
+        self.house.nudges.store.records = self.counted  # type: ignore[method-assign]
+
+    def counted(self, people: Sequence[str], since: float) -> Mapping[str, Record]:
+        self.looked += people
+        return self.records(people, since)
+
+    def __call__(self, seconds: float = 0.0) -> list[str]:
+        self.looked.clear()
+        self.house.now += seconds
+        self.house.send(at_once=False, due_only=True)
+        return sorted(set(self.looked))
+
+
 def test_the_regular_look_touches_only_whose_time_has_come_or_to_whom_something_happened(house: House) -> None:
-    looked: list[list[str]] = []
-    records = house.nudges.store.records
-
-    def counted(people: Sequence[str], since: float) -> Mapping[str, Record]:
-        looked.append(sorted(people))
-        return records(people, since)
-
-    house.nudges.store.records = counted  # type: ignore[method-assign]
-    everybody = ["p_clara", "p_dana", "p_guest", "p_henrik", "p_sam"]
-
-    def look(seconds: float = 0.0) -> list[str]:
-        looked.clear()
-        house.now += seconds
-        house.send(at_once=False, due_only=True)
-        return sorted({person for people in looked for person in people})
-
+    look, everybody = Looks(house), EVERYBODY
     assert (look(), look(60)) == (everybody, [])
     house.type("stop tips")
     assert look(60) == ["p_dana"]
@@ -736,3 +750,48 @@ def test_the_regular_look_touches_only_whose_time_has_come_or_to_whom_something_
     house.now = house.plan()["p_henrik"].when or 0
     assert "p_henrik" in look()
     assert [row["lesson"] for row in house.rows(HENRIK)] != []
+
+
+def test_a_restart_and_another_replica_go_on_where_the_last_look_stopped(house: House) -> None:
+    assert Looks(house)() == EVERYBODY
+    other = House(house.db, now=house.now + 60)
+    look = Looks(other)
+    assert look() == []
+    house.now += 120
+    house.type("stop tips")
+    assert (look(120), look(60)) == (["p_dana"], [])
+    other.content = library(QR)  # an update that has reached this replica first
+    assert (look(60), look(60)) == (EVERYBODY, [])
+
+
+def test_a_look_does_not_put_off_what_happened_while_it_was_going_on(house: House) -> None:
+    look, records = Looks(house), house.nudges.store.records
+
+    def meanwhile(people: Sequence[str], since: float) -> Mapping[str, Record]:
+        found = records(people, since)
+        house.nudges.store.records = records  # type: ignore[method-assign]
+        house.now += 1
+        house.type("stop tips")
+        return found
+
+    house.nudges.store.records = meanwhile  # type: ignore[method-assign]
+    assert look() == EVERYBODY
+    assert (look(60), look(60)) == (["p_dana"], [])
+
+
+def test_the_hash_of_lessons_and_rules_is_the_same_in_every_process() -> None:
+    code = """
+from bot.learning.timing import Policy
+from datetime import date
+from tests.fakes.lessons import curriculum
+policy = Policy(paused=frozenset({"a", "b", "c"}), blackout=frozenset({date(2027, 1, n) for n in range(1, 9)}))
+print(curriculum().hash(), policy.hash())
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True,
+            check=True, cwd=Path(__file__).parents[2],
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(said) == 1
