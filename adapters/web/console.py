@@ -6,7 +6,8 @@ form has an event id, so pressing twice does it once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from adapters.web.pages import Pages
 from adapters.web.security import Signer, secure
 from adapters.web.services import WebServices
 from adapters.web.signin import HOME, SignIn, Visit
-from bot.errors import Conflict, NotFound, Refused
+from bot.errors import Conflict, NotFound, Refused, StoreUnavailable
 from bot.model import File, Person
 from bot.permissions import PERMISSIONS, Permission, allowed
 from bot.turn import Work
@@ -46,7 +47,6 @@ _NAVIGATION = (  # (path, icon, key of the words), in reading order
     ("/tokens", "lock", "console.nav.tokens"),
     ("/health", "pulse", "console.nav.health"),
 )
-_NEEDS: Mapping[str, Permission] = {"/people": "people", "/codes": "work", "/tokens": "manage"}  # others: see
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,19 @@ class Done:
     bad: bool = False
 
 
+class Unwritten(StoreUnavailable):
+    """Nothing can be written, so what has to be written down first is not shown."""
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Around what writes down that something is opened: a store that does not take it is `Unwritten`."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise Unwritten(str(error)) from error
+
+
 Needs = Permission | Mapping[str, Permission]  # a mapping goes by the `{verb}` of the path; other verbs are not there
 View = Callable[[Look], Response]
 Change = Callable[[Look, Mapping[str, str]], Done | Response]  # a response: the form again, with what was typed
@@ -107,6 +120,7 @@ class Frame:
     def __init__(self, services: WebServices, pages: Pages, sign_in: SignIn) -> None:
         self.services, self._pages, self._sign_in = services, pages, sign_in
         self._signer = Signer(services.vault, "flash")
+        self._views: dict[str, Permission] = {}  # every page that is there, with what its route asks for
 
     def view(self, path: str, show: View, needs: Permission) -> Guarded:
         """A page that is looked at."""
@@ -114,6 +128,7 @@ class Frame:
         async def endpoint(request: Request) -> Response:
             return await self.services.run(lambda: self._guarded(request, needs, show))
 
+        self._views.setdefault(path, needs)  # of two routes with one path the first answers
         return Guarded(HOME + path, endpoint, needs, method="GET", name=f"console{path}")
 
     def change(self, path: str, change: Change, needs: Needs, most: int = 20, files: int = 0) -> Guarded:
@@ -172,18 +187,16 @@ class Frame:
 
         self.services.work(run)
 
+    def opened(self, look: Look, action: str, subject: str, **detail: str) -> None:
+        """Write down that somebody opens what only who is written down may see. Raises `Unwritten`, and then it stays shut."""
+        with noted():
+            self.services.work(lambda work: work.audit(look.person.key, action, subject, **detail))
+
     # inside
 
     def _navigation(self, look: Look) -> list[tuple[str, str, str]]:
-        """Pages that are there, for this person."""
-        there = {"/procedures": self.services.procedures,
-                 "/unanswered": self.services.unanswered, "/people": self.services.about,
-                 "/oncall": self.services.duty, "/codes": self.services.codes,
-                 "/partners": self.services.partners, "/trackers": self.services.tracking, "/metrics": self.services.figures,
-                 "/tokens": self.services.api}  # fmt: skip
-        missing = [path for path, part in there.items() if part is None]
-        missing += [path for path, permission in _NEEDS.items() if not look.may(permission)]
-        return [item for item in _NAVIGATION if item[0] not in missing]
+        """Pages that are there, for this person: its own route says what each needs."""
+        return [item for item in _NAVIGATION if item[0] in self._views and look.may(self._views[item[0]])]
 
     def _guarded(self, request: Request, needs: Needs, show: View) -> Response:
         try:
@@ -201,6 +214,8 @@ class Frame:
             return show(Look(request, visit))
         except NotFound:
             return self._pages.problem(404, "console.problem.missing", visit.person, back=HOME)
+        except Unwritten:
+            return self._pages.problem(503, "console.problem.unwritten", visit.person, back=HOME)
 
     def _changed(self, look: Look, fields: Mapping[str, str], change: Change) -> Response:
         if slow := self._sign_in.slow(look.request, look.visit):

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from adapters.web.aes_zip import PASSWORD, aes_zip
-from adapters.web.console import Done, Frame, Look
+from adapters.web.console import Done, Frame, Look, noted
 from adapters.web.render import Post, render_card
 from adapters.web.security import CSP
 from adapters.web.signin import HOME
@@ -72,11 +72,9 @@ class MailPages:
         )  # fmt: skip
 
     def mail(self, look: Look) -> Response:
-        """One mail and its case. Looking at this page is in the audit log, once a visit."""
+        """One mail and its case. That it was opened is in the audit log, each time."""
         dossier = self._dossier(look)
-        self._services.work(
-            lambda work: work.audit(look.person.key, "report.opened", dossier.number, mail=look_sha(look)[:16])
-        )
+        self._frame.opened(look, "report.opened", dossier.number, mail=look_sha(look)[:16])
         wanted = look.request.query_params.get("kind", "")
         return self._page(look, dossier, wanted if wanted in KINDS else "", "")
 
@@ -85,7 +83,8 @@ class MailPages:
         tab, dossier = look.asked("tab", TABS), self._dossier(look)
         if dossier.gone:
             return self._framed(look, tab, None)
-        view = self._desk.view(self._services.work, look_sha(look), look.person, tab)
+        with noted():
+            view = self._desk.view(self._services.work, look_sha(look), look.person, tab)
         return self._framed(look, tab, view)
 
     def verdict(self, look: Look, fields: Mapping[str, str]) -> Done | Response:
@@ -110,13 +109,15 @@ class MailPages:
             raise NotFound(form)
         kind, write = _EXPORTS[form]
         org = self._services.org().file.name
-        shared = self._desk.shared(self._services.work, look_sha(look), look.person, f"export_{form}", org)
+        with noted():
+            shared = self._desk.shared(self._services.work, look_sha(look), look.person, f"export_{form}", org)
         return _file(write(shared).encode(), kind, f"{shared.number}.{_ENDINGS[form]}")
 
     def raw(self, look: Look, fields: Mapping[str, str]) -> Done | Response:
         """The mail as it was reported, in an encrypted archive."""
         dossier = self._dossier(look)
-        data = self._services.work(lambda work: self._desk.raw(work, look_sha(look), look.person))
+        with noted():
+            data = self._services.work(lambda work: self._desk.raw(work, look_sha(look), look.person))
         name = f"{dossier.number}-{look_sha(look)[:12]}"
         return _file(aes_zip(f"{name}.{dossier.facts.get('form', 'eml')}", data), "application/zip", f"{name}.zip")
 

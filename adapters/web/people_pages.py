@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.web.console import Done, Frame, Look
+from adapters.web.console import Done, Frame, Look, noted
 from adapters.web.signin import HOME
 from bot.directory import FILE, HIGH_RISK, Profile
 from bot.errors import NotFound, Refused
 from bot.learning.about import AboutMe, record_of
 from bot.learning.targets import Proposal, Targets
+from bot.model import Person
 from bot.organisation import pick
 from bot.turn import Work
 
@@ -68,9 +69,7 @@ class PeoplePages:
     def one(self, look: Look) -> Response:
         """All that is known of a person. That it was looked at is in the audit log."""
         profile = self._profile(look.request.query_params.get("who", ""))
-        key = self._services.identities.known_key(profile.person)
-        if key:
-            self._services.work(lambda work: work.audit(look.person.key, "people.opened", key))
+        key = self._opened(look, profile.person)
         proposal = next((item for item in self._targets.proposals() if item.person.id == profile.person.id), None)
         reasons = [self._about.reason(reason, look.person.language) for reason in proposal.reasons] if proposal else []
         return self._frame.page(
@@ -108,6 +107,17 @@ class PeoplePages:
         return Done(f"{HOME}/people/one?{where}", f"console.people.done.{verdict}", {"name": name})
 
     # inside
+
+    def _opened(self, look: Look, person: Person) -> str:
+        """The person's pseudonym, made now for somebody who has never been met: a line of the log has to name them."""
+
+        def run(work: Work) -> str:
+            met = self._services.identities.meet(work.tx, person, work.at)
+            work.audit(look.person.key, "people.opened", met.key)
+            return met.key
+
+        with noted():
+            return self._services.work(run)
 
     def _profile(self, who: str) -> Profile:
         profile = self._targets.directory.profile(who[:320]) if who else None

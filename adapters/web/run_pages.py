@@ -93,7 +93,7 @@ class RunPages:
         """The record as a file; who took it out is in the audit log."""
         run, form = self._run(look), self._all.exports.form(str(look.request.path_params["form"]))
         made = self._all.exports.file(run, form, look.person.language, self._services.clock.now())
-        self._services.work(lambda work: work.audit(look.person.key, "run.export", run.id, form=form))
+        self._frame.opened(look, "run.export", run.id, form=form)
         return _download(made.name, made.type, made.data)
 
     def file(self, look: Look) -> Response:
@@ -102,7 +102,7 @@ class RunPages:
         if name not in {one.id for one in self._all.runs.written(run).values() if one.kind == "file"}:
             raise NotFound(name)
         title, data = self._all.runs.opened(name)
-        self._services.work(lambda work: work.audit(look.person.key, "run.file", run.id))
+        self._frame.opened(look, "run.file", run.id)
         return _download(title, "application/octet-stream", data)
 
     def of(self, look: Look, ticket: Ticket) -> dict[str, Any]:
