@@ -85,10 +85,11 @@ class SqlWaveStore:
         return int(self._db.query(sql, tip=TIP, far=FAR, channel=channel, most=most)[0]["n"])
 
     def settle(self, tx: Tx, wave: str, person: str, row: Mapping[str, object]) -> None:
+        # with the whole key, or SQLite reads everybody who is queued for each one who is settled
         tx.execute(
             """UPDATE wave_person SET state = :state, reason = :reason, planned_at = :planned_at, rules = :rules,
                nudge = :nudge, delivery = :delivery, channel = :channel
-               WHERE wave = :wave AND person = :person AND state = 'queued'""",
+               WHERE wave = :wave AND person = :person AND step = '' AND state = 'queued'""",
             wave=wave, person=person, **row,
         )  # fmt: skip
 

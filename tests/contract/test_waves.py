@@ -505,3 +505,19 @@ def test_looking_for_tips_finds_their_messages_by_the_key(tmp_path: Path) -> Non
     assert seen
     assert {step.split()[1] for step in seen if step.startswith("SCAN")} & {"o", "d", "outbox", "delivery"} == set()
     db.close()
+
+
+def test_settling_one_person_reads_nobody_else(tmp_path: Path) -> None:
+    """Each of 100,000 is settled: reading all who are queued each time would take hours."""
+    db, seen = open_db("", tmp_path), list[str]()
+
+    class Explained:
+        def execute(self, sql: str, **params: object) -> int:
+            seen.extend(str(row["detail"]) for row in db.query(f"EXPLAIN QUERY PLAN {sql}", **params))
+            return 0
+
+    row = dict.fromkeys(("state", "reason", "rules", "nudge", "delivery", "channel"), "")
+    SqlWaveStore(db).settle(Explained(), "w1", "p_1", {**row, "planned_at": 0.0})  # type: ignore[arg-type]
+    assert len(seen) == 1
+    assert "(wave=? AND person=? AND step=?)" in seen[0]
+    db.close()
