@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8765
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check e2e e2e-browser e2e-servers screenshots bench teams-package lock format clean help
+.PHONY: run test check e2e e2e-browser e2e-servers screenshots bench teams-package sbom lock format clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -43,6 +43,7 @@ check: $(VENV)/.dev  ## style, types, layers, dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/bandit -q -c pyproject.toml -r bot adapters manifest
 	$(BIN)/secdesk lint
 
 e2e: $(VENV)/.dev  ## the running bot: web chat and console in a real browser, Teams' playground, somebody else's Slack, IMAP and ticket servers
@@ -74,11 +75,16 @@ bench: $(VENV)/.dev  ## measurements, never in CI
 teams-package: $(VENV)/.dev  ## the app package for Microsoft Teams, from your settings, checked (dist/secdesk-teams.zip)
 	@$(BIN)/python manifest/teams/package.py $(if $(SCHEMA),--schema $(SCHEMA))
 
-lock:  ## write both lock files anew (needs uv in the environment)
+sbom: $(VENV)/.dev  ## the bill of materials, from the lock file (dist/secdesk.cdx.json, CycloneDX)
+	@$(BIN)/python manifest/supply.py sbom
+
+lock:  ## write the lock files anew (needs uv in the environment)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --no-strip-extras --all-extras pyproject.toml --group build -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --no-strip-extras --all-extras -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate --group fuzz -o tests/fuzz/requirements.txt
 
 format: $(VENV)/.dev  ## tidy the code
 	$(BIN)/ruff check --fix -q .

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import os
-import pickle
+import pickle  # nosec B403 (see `_read`)
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -95,7 +95,7 @@ def _read(path: Path, kind: type[T]) -> T | None:
         data = path.read_bytes()
         if hashlib.sha256(data[_SUM:]).digest() != data[:_SUM]:
             return None
-        made = pickle.loads(data[_SUM:])  # noqa: S301 (our own file, in a folder that holds our key)
+        made = pickle.loads(data[_SUM:])  # noqa: S301 # nosec B301 (ours, in a folder that holds our key)
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with a cache: it is only slower without

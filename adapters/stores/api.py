@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.ports import Db, Row, Tx
 
-_TOKEN = "id, name, person, scopes, created_by, created_at, expires_at, revoked_at, used_at"  # noqa: S105 (columns)
+_TOKEN = "id, name, person, scopes, created_by, created_at, expires_at, revoked_at, used_at"  # noqa: S105 # nosec B105 (columns)
 
 
 class SqlTokenStore:

@@ -14,7 +14,7 @@ import zlib
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-PASSWORD = "infected"  # noqa: S105 (by custom; it protects nothing)
+PASSWORD = "infected"  # noqa: S105 # nosec B105 (by custom; it protects nothing)
 _ROUNDS = 1000  # fixed by the format
 _AES, _DEFLATE, _AE2, _AES256 = 99, 8, 2, 3
 _UTF8_ENCRYPTED = 0x0801
@@ -45,6 +45,6 @@ def _deflated(data: bytes) -> bytes:
 def _counter_mode(key: bytes, data: bytes) -> bytes:
     """AES in counter mode as zip has it: a little-endian counter that begins at 1."""
     blocks = b"".join(number.to_bytes(16, "little") for number in range(1, len(data) // 16 + 2))
-    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 (of counters: that is counter mode)
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 # nosec B305 (of counters)
     stream = (encryptor.update(blocks) + encryptor.finalize())[: len(data)]
     return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")

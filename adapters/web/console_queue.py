@@ -93,7 +93,7 @@ class QueuePages:
         """Tickets by next breach."""
         context = self._filtered(look)
         html = self._frame.fragment(look, "queue_rows.html", **context)
-        return self._frame.page(look, "queue.html", rows=Markup(html), mark=_mark(html), **context)  # noqa: S704 (ours)
+        return self._frame.page(look, "queue.html", rows=Markup(html), mark=_mark(html), **context)  # noqa: S704 # nosec B704
 
     def rows(self, look: Look) -> Response:
         """The rows alone, for the live update; 204 when nothing changed."""

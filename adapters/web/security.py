@@ -43,7 +43,7 @@ BEARER = (
 ENDED = "/console/sign-in/ended"  # called by the sign-in provider with a signed token: no cookie counts there either
 BEARER_BYTES = 1024 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+_EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 # nosec B104 (compared, not bound)
 CSP = "; ".join(
     (
         "default-src 'none'",

@@ -216,7 +216,7 @@ class ProviderSignIn:
     def _failed(self, error: Any) -> Response:
         """The page that says why it did not work, kindly; the log has the detail."""
         log.warning("sign-in through the provider did not work", extra={"why": f"{error.why}: {error}"})
-        response = self._pages.page(
+        response = self._pages.page(  # nosec B106 (no link to use)
             "console/sign_in.html", None, status=503 if error.why == "provider" else 403, state="failed", why=error.why,
             token="", target=HOME, provider=self._provider.name, hours=self._services.settings.signin_hours,
         )  # fmt: skip

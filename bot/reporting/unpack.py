@@ -209,7 +209,7 @@ def _pictures(data: bytes) -> Iterable[Enclosed]:
         try:
             body = part.get_payload(decode=True)
             name = str(part.get_filename() or "picture")
-        except Exception:  # noqa: S112  (what cannot be read is no picture)
+        except Exception:  # noqa: S112 # nosec B112 (what cannot be read is no picture)
             continue
         if isinstance(body, bytes) and len(body) <= MOST_PICTURE_BYTES and sniff(body) in PICTURES - {"svg"}:
             found += 1
