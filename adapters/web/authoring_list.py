@@ -87,7 +87,7 @@ def listed(authoring: Authoring, usage: Mapping[str, Usage], lang: str) -> list[
 
 
 def _row(authoring: Authoring, entry: Entry, owner: str, usage: Usage, change: Change | None, lang: str) -> Row:
-    day, today = min(entry.review_due, entry.expires or entry.review_due), authoring.today()
+    day, today = entry.due, authoring.today()
     live = entry.state == "published"
     return Row(
         entry.id, pick(entry.title, lang) if entry.title else entry.id, entry.state, entry.owner, owner, day.isoformat(),

@@ -111,7 +111,7 @@ def _body(shown: Shown, reading: Reading) -> list[Block]:
 def _overdue(entry: Entry, lang: str, words: Words, today: date) -> list[Block]:
     if not entry.overdue(today):
         return []
-    due = min(entry.review_due, entry.expires or entry.review_due)
+    due = entry.due
     return [Text(words.say(lang, "answer.overdue", due=due.isoformat()), "muted")]
 
 

@@ -204,19 +204,19 @@ class Authoring:
         return lambda work: self._at_once(work, person, filed, text, "undo")
 
     def still(self, person: Person, name: str) -> Do:
-        """Its keeper says that it is right as it is."""
-        filed, entry = self._kept(person, name)
+        """Its keeper, or who steps in, says that it is right as it is."""
+        filed, entry = self._kept(person, name, stepping_in=True)
         return lambda work: self._at_once(work, person, filed, confirmed(filed.text, entry, self.today()), "still")
 
     def reassign(self, person: Person, name: str, owner: str) -> Do:
-        """Its keeper gives it to another owner."""
-        filed, _ = self._kept(person, name)
+        """Its keeper, or who steps in, gives it to another owner."""
+        filed, _ = self._kept(person, name, stepping_in=True)
         if owner not in self.keepers.choices():
             raise Refused(self._say("author.no_owner"))
         return lambda work: self._at_once(work, person, filed, owned(filed.text, owner), "owner")
 
     def retire(self, person: Person, name: str) -> Do:
-        """Its keeper takes it out of use."""
+        """Its keeper takes it out of use; nobody else does."""
         filed, _ = self._kept(person, name)
         return lambda work: self._at_once(work, person, filed, retired(filed.text), "retire")
 
@@ -248,11 +248,12 @@ class Authoring:
                 raise Conflict(self._say("author.newer"))
         return filed
 
-    def _kept(self, person: Person, name: str) -> tuple[Filed, Entry]:
+    def _kept(self, person: Person, name: str, *, stepping_in: bool = False) -> tuple[Filed, Entry]:
         filed, entry = self.filed(name), self.library.entries.get(name)
         if filed is None or entry is None:
             raise NotFound(name)
-        if not self.keepers.keeps(person, entry.owner):
+        instead = stepping_in and self.keepers.steps_in(person, entry.due, self.today())
+        if not instead and not self.keepers.keeps(person, entry.owner):
             raise Refused(self._say("author.not_yours", owner=self.keepers.name(entry.owner)))
         return filed, entry
 

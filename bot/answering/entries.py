@@ -110,9 +110,14 @@ class Entry(Shape):
             found += [(("for_roles", role, language), language, text) for language, text in texts.items()]
         return found
 
+    @property
+    def due(self) -> date:
+        """The day by which somebody has to look at it: its review, or when it expires if that is before."""
+        return min(self.review_due, self.expires or self.review_due)
+
     def overdue(self, today: date) -> bool:
         """Past its review date or its expiry: marked everywhere, never hidden."""
-        return self.review_due < today or (self.expires is not None and self.expires < today)
+        return self.due < today
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from bot.answering.proposals import slug
 from bot.model import Person
 from bot.organisation import Organisation
+
+LEAD_AFTER = 30  # days after a review was due, from which the lead of the desk is asked too
 
 
 class Staff(Protocol):
@@ -44,11 +47,18 @@ class Keepers:
 
     def asked(self, owner: str) -> list[Person]:
         """Who is written to about an owner's answers."""
-        if named := self.named(owner):
-            return named
-        desk = [person for person in self.staff.people() if person.roles & self.organisation().desk_roles()]
-        manager = [person for person in self.staff.people() if person.id == self.first()]
+        return self.named(owner) or self.lead()
+
+    def lead(self) -> list[Person]:
+        """Who leads the desk, or, where no manager is on call, one of the desk; nobody if it has no one."""
+        people = list(self.staff.people())
+        manager = [person for person in people if person.id == self.first()]
+        desk = [person for person in people if person.roles & self.organisation().desk_roles()]
         return (manager or desk)[:1]
+
+    def steps_in(self, person: Person, due: date, today: date) -> bool:
+        """Whether somebody may see to an answer that is not theirs: the desk's lead, a month after its review was due."""
+        return (today - due).days >= LEAD_AFTER and person.id in {one.id for one in self.lead()}
 
     def name(self, owner: str) -> str:
         """An owner as people read it."""

@@ -1,14 +1,15 @@
 """Asking those who keep an answer whether it is still right, 30 days before its review, and doing what they press.
 
 One question at a time: a keeper gets one message a working day, and the next answer as soon as they have pressed a button.
-An answer is asked about again a week before its day and once when it has passed; nobody but its keepers can retire it. What
-they press is authorised again, and counts only for the review it was asked about.
+An answer is asked about again a week before its day and once when it has passed. Thirty days later whoever leads the desk is
+asked too, who may say that it is right, have it changed or find it another owner; nobody but its keepers can retire it. What
+is pressed is authorised again, and counts only for the review it was asked about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 from bot.answering.authoring import Authoring, Do
 from bot.answering.changes import Change
 from bot.answering.entries import Entry
+from bot.answering.keepers import LEAD_AFTER
 from bot.cards import Block, Button, Buttons, Card, Choices, Input, Text
 from bot.errors import Conflict, NotFound, Refused
 from bot.model import Person, Place
@@ -24,6 +26,7 @@ from bot.ports import Row, Tx
 from bot.turn import Effect, Escalation, TicketRequest, Turn, Work
 
 STAGES = (0, 7, 30)  # days before the review at which its keepers are asked
+OVERDUE = -LEAD_AFTER  # the stage at which the lead is
 DAY = 86_400.0
 REST = 20 * 3600.0  # seconds between two messages to one person
 HOURS = range(9, 16)  # of their working day
@@ -61,10 +64,9 @@ class Due:
 
 def due_of(entry: Entry, today: date) -> Due | None:
     """Whether an entry is due within the first stage."""
-    day = min(entry.review_due, entry.expires or entry.review_due)
-    left = (day - today).days
+    left = (entry.due - today).days
     stage = next((stage for stage in STAGES if left <= stage), None) if entry.state == "published" else None
-    return None if stage is None else Due(entry, day, stage)
+    return None if stage is None else Due(entry, entry.due, stage)
 
 
 class Reviews:
@@ -95,16 +97,22 @@ class Reviews:
         return sent
 
     def due(self, person: Person, now: float) -> list[Due]:
-        """What a person keeps and should look at, the most urgent first."""
-        today = datetime.fromtimestamp(now, UTC).date()
-        found = (due_of(entry, today) for entry in self._authoring.library.published())
-        mine = [item for item in found if item and self._is_asked(person, item.entry.owner)]
+        """What a person keeps, or steps in for, and should look at, the most urgent first."""
+        today, keepers = datetime.fromtimestamp(now, UTC).date(), self._authoring.keepers
+        mine: list[Due] = []
+        for item in filter(None, (due_of(entry, today) for entry in self._authoring.library.published())):
+            if self._is_asked(person, item.entry.owner):
+                mine.append(item)
+            elif keepers.steps_in(person, item.day, today):
+                mine.append(replace(item, stage=OVERDUE))
         return sorted(mine, key=lambda item: (item.day, item.entry.id))
 
     def _keepers(self) -> Iterator[Person]:
-        """Everybody who keeps something and has been met."""
+        """Everybody who keeps something, and the lead of the desk, if they have been met."""
+        keepers = self._authoring.keepers
         owners = {entry.owner for entry in self._authoring.library.published()}
-        people = {one.id: one for owner in sorted(owners) for one in self._authoring.keepers.asked(owner)}
+        people = {one.id: one for owner in sorted(owners) for one in keepers.asked(owner)}
+        people |= {one.id: one for one in keepers.lead()}
         yield from (one for one in people.values() if one.key)
 
     def _is_asked(self, person: Person, owner: str) -> bool:
@@ -139,9 +147,10 @@ class Reviews:
         """The answer as people get it, and what its keeper can say."""
         lang, org, entry = person.language, self._organisation(), item.entry
         answer = entry.answer.get(lang) or entry.answer.get("en") or next(iter(entry.answer.values()))
-        key = "review.was_due" if item.stage == 0 else "review.due"
+        key = {0: "review.was_due", OVERDUE: "review.overdue"}.get(item.stage, "review.due")
+        owner = self._authoring.keepers.name(entry.owner)
         blocks: list[Block] = [
-            Text(self._say(person, key, title=pick(entry.title, lang), day=item.day.isoformat())),
+            Text(self._say(person, key, title=pick(entry.title, lang), day=item.day.isoformat(), owner=owner)),
             Text(fill(answer.short, org.values(person.entity, lang))[0], "quote"),
         ]
         value = f"{entry.id}:{entry.review_due.isoformat()}"
@@ -149,8 +158,9 @@ class Reviews:
             Button(self._say(person, "review.button.still"), "authoring.still", value, "primary"),
             Button(self._say(person, "review.button.edit"), "authoring.edit", value),
             Button(self._say(person, "review.button.reassign"), "authoring.reassign", value),
-            Button(self._say(person, "review.button.retire"), "authoring.retire", value, "danger"),
         ]
+        if item.stage != OVERDUE:
+            buttons.append(Button(self._say(person, "review.button.retire"), "authoring.retire", value, "danger"))
         blocks.append(Buttons(tuple(buttons)))
         return [*blocks, Text(self._say(person, "review.more", n=more), "muted")] if more > 0 else blocks
 
@@ -167,10 +177,12 @@ class Reviews:
                     turn, self._authoring.still(turn.person, self._same(turn, name, rest)), "review.done.still"
                 )
             case "retire":
-                return self._sure(turn, self._same(turn, name, rest), turn.action.value)
+                return self._sure(turn, self._same(turn, name, rest, retiring=True), turn.action.value)
             case "retire_yes":
                 return self._then(
-                    turn, self._authoring.retire(turn.person, self._same(turn, name, rest)), "review.done.retire"
+                    turn,
+                    self._authoring.retire(turn.person, self._same(turn, name, rest, retiring=True)),
+                    "review.done.retire",
                 )
             case "keep":
                 return lambda _work: self._card(turn, Text(self._say(turn.person, "review.done.keep")))
@@ -184,13 +196,14 @@ class Reviews:
                 return self._wish(turn, self._same(turn, name, rest), turn.action.form.get("text", ""))
         return None
 
-    def _same(self, turn: Turn, name: str, due: str) -> str:
-        """The entry, if this person keeps it and its review is still the one they were asked about."""
-        entry = self._authoring.library.entries.get(name)
+    def _same(self, turn: Turn, name: str, due: str, *, retiring: bool = False) -> str:
+        """The entry, if this person may speak for it and its review is still the one they were asked about."""
+        entry, keepers = self._authoring.library.entries.get(name), self._authoring.keepers
         if entry is None:
             raise NotFound(name)
-        if not self._authoring.keepers.keeps(turn.person, entry.owner):
-            owner = self._authoring.keepers.name(entry.owner)
+        instead = not retiring and keepers.steps_in(turn.person, entry.due, self._authoring.today())
+        if not instead and not keepers.keeps(turn.person, entry.owner):
+            owner = keepers.name(entry.owner)
             raise Refused(self._say(turn.person, "author.not_yours", owner=owner))
         if entry.review_due.isoformat() != due or entry.state != "published":
             raise Conflict(self._say(turn.person, "review.settled"))

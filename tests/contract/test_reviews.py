@@ -123,6 +123,46 @@ def test_again_a_week_before_and_once_it_is_over(house: House) -> None:
     assert "Its review was due on 2027-05-02, and people are told so" in as_text(house.last(house.desk.sam))
 
 
+def late(house: House) -> Card:
+    """usb and wifi are a month over, and only their lead is left to be asked. The lead's card."""
+    house.desk.own("keys").write_text(house.desk.text("keys").replace("state: published", "state: retired"))
+    house.desk.reload()
+    for when in ("2027-05-03 09:00", "2027-05-04 09:00"):
+        assert 1 == house.send(when)
+    assert 0 == house.send("2027-05-31 09:00")  # 29 days
+    assert 1 == house.send("2027-06-01 09:00")
+    return house.last(house.desk.ines)
+
+
+def test_a_month_after_it_was_due_the_lead_of_the_desk_is_asked_too(house: House) -> None:
+    card = late(house)
+    for words in ("“About usb” is kept by Service desk.", "due on 2027-05-02, and nobody has said", "1 more wait"):
+        assert words in as_text(card)
+    assert ["Still right", "Edit", "Reassign"] == [button.label for button in pressables(card)]
+    shown = house.press(house.desk.ines, "Still right", card)
+    assert ("2027-06-01", "service-desk") == (
+        str(house.desk.library.entries["usb"].reviewed),
+        house.desk.library.entries["usb"].owner,
+    )
+    assert "“About wifi” is kept by Service desk." in as_text(shown)
+    assert 0 == house.send("2027-06-02 09:00")
+
+
+def test_the_lead_may_find_an_overdue_answer_another_owner_but_not_retire_it(house: House) -> None:
+    card = late(house)
+    for action in ("authoring.retire", "authoring.retire_yes"):
+        forged = Action(action, next(iter(pressables(card))).value)
+        turn = Turn("k", house.desk.ines, web_place(house.desk.vault, "ines.brandt"), "", "en", 0.0, {}, forged)
+        with pytest.raises(Refused, match="Service desk"):
+            house.reviews.respond(turn)
+    with pytest.raises(Refused, match="Service desk"):
+        house.press(house.desk.dana, "Reassign", card)
+    who = house.press(house.desk.ines, "Reassign", card)
+    house.press(house.desk.ines, "Security awareness", who)
+    assert "awareness" == house.desk.library.entries["usb"].owner
+    assert "published" == house.desk.library.entries["usb"].state
+
+
 def test_still_right_dates_the_file_and_brings_the_next_one(house: House) -> None:
     house.send("2027-04-05 09:00")
     shown = house.press(house.desk.sam, "Still right", house.last(house.desk.sam))

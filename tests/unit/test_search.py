@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from bot.errors import ConfigError
 from bot.model import Outcome
 from bot.settings import Settings
 from tests.fakes.search import misspelt, others
+from tests.fakes.written import WRITTEN
 from tests.warm import warm_cache
 
 WORDS = Encoders("words", ())
@@ -498,8 +500,18 @@ def test_what_is_none_of_our_business_is_not_answered(live: Index, question: str
     assert decide(live.rank(question)) is not Outcome.ANSWER
 
 
-def test_a_very_long_question_is_read_quickly(live: Index) -> None:
+def test_a_very_long_question_finds_its_answer(live: Index) -> None:
     assert live.rank("i lost my laptop " * 700).candidates[0].id == "lost-or-stolen-device"
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_whatever_is_written_is_read_quickly(live: Index, kind: str) -> None:
+    spent = []
+    for _ in range(3):  # the best of three: others work on the machine that tests
+        start = time.thread_time()
+        live.rank(WRITTEN[kind])
+        spent.append(time.thread_time() - start)
+    assert min(spent) < 0.03  # of the 50 ms that the desk has for all of it
 
 
 # Measuring -----------------------------------------------------------------------------------------------------------
