@@ -11,10 +11,12 @@ from bot.partners.pulse import code_of
 from bot.ports import Db, Row
 
 # Tables whose bytes are sealed: (key column, sealed column, purpose of the key, what it holds).
-SEALED: Mapping[str, tuple[str, str, str, Literal["json", "file"]]] = {
+SEALED: Mapping[str, tuple[str, str, str, Literal["json", "text", "file"]]] = {
     "identity": ("pseudonym", "sealed", "identity", "json"),
     "mail": ("sha256", "body", "mail", "file"),
+    "mail_action": ("id", "target", "mail_action", "json"),
     "attachment": ("id", "body", "attachment", "file"),
+    "caller_code": ("id", "code", "caller-code", "text"),
     "letter": ("id", "sealed", "letter", "json"),
     "procedure_text": ("id", "sealed", "procedure.text", "json"),
     "procedure_file": ("id", "body", "procedure.file", "file"),

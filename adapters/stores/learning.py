@@ -20,7 +20,6 @@ _MEMORY = "lesson, version, due, state, reviews, rights, first_at, reviewed_at"
 _SWITCH = "learning."
 _CODED = "coded"  # this database holds no answer under a pseudonym any more
 # How long rows are kept (the behaviour guide's section on privacy).
-_NUDGES, _ENROLMENTS, _TOPICS, _ATTENDANCE = 365 * DAY, 90 * DAY, 30 * DAY, 3 * 366 * DAY
 _TABLES = ("nudge", "preference", "nudge_hold", "nudge_look", "enrolment", "topic_asked", "attendance")
 _OVERLAP = 5.0  # seconds that a transaction may have been open before what it did could be read
 
@@ -353,15 +352,7 @@ class SqlLearningStore:
         return tx.execute(sql, empty=empty, before=before, marked=marked)
 
     def prune(self, tx: Tx, at: float) -> int:
-        gone = tx.execute("DELETE FROM nudge WHERE at < :before", before=at - _NUDGES)
-        gone += tx.execute("DELETE FROM memory WHERE reviewed_at < :before", before=at - _NUDGES)
-        gone += tx.execute("DELETE FROM lesson_answer WHERE month < :before", before=month_of(at - _NUDGES))
-        # what waits for its day (a journey in half a year) is not old yet
-        sql = "DELETE FROM enrolment WHERE at < :before AND not_before < :before"
-        gone += tx.execute(sql, before=at - _ENROLMENTS)
-        gone += tx.execute("DELETE FROM topic_asked WHERE at < :before", before=at - _TOPICS)
-        gone += tx.execute("DELETE FROM attendance WHERE at < :before", before=at - _ATTENDANCE)
-        return gone + tx.execute("DELETE FROM nudge_hold WHERE until < :at", at=at)
+        return tx.execute("DELETE FROM nudge_hold WHERE until < :at", at=at)
 
 
 def _sent(row: Row) -> Sent:

@@ -130,6 +130,7 @@ class SqlReportStore:
     def with_content(self, tx: Tx, before: float, limit: int) -> list[Row]:
         """Mails whose content is kept and that were reported before then, oldest first."""
         sql = """SELECT sha256, size, facts, ticket FROM mail WHERE LENGTH(body) > 0 AND created_at <= :before
+                   AND ticket NOT IN (SELECT subject FROM legal_hold WHERE released_at = 0)
                  ORDER BY created_at, sha256 LIMIT :limit"""
         return tx.query(sql, before=before, limit=limit)
 

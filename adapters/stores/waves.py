@@ -194,12 +194,6 @@ class SqlDecisionStore:
             person=person, roles=roles, at=at,
         )  # fmt: skip
 
-    def prune(self, tx: Tx, before: float) -> int:
-        gone = tx.execute("DELETE FROM nudge_decision WHERE at < :before", before=before)
-        old = "SELECT id FROM wave WHERE ended_at > 0 AND ended_at < :before"
-        gone += tx.execute(f"DELETE FROM wave_person WHERE wave IN ({old})", before=before)  # noqa: S608 (ours)
-        return gone + tx.execute("DELETE FROM wave WHERE ended_at > 0 AND ended_at < :before", before=before)
-
 
 # One row a person, with what became of the message.
 _STATES = """

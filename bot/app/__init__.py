@@ -48,7 +48,7 @@ from bot.answering.redaction import redact
 from bot.answering.replies import Replies
 from bot.answering.reviews import Reviews
 from bot.answering.understanding import Understanding
-from bot.app import partnering, posting
+from bot.app import partnering, posting, privacy
 from bot.app.analysts import mail_desk
 from bot.app.api import make_tokens
 from bot.app.api import prune as prune_api
@@ -103,6 +103,7 @@ from bot.reporting.keeping import Keeping, Limits
 from bot.reporting.pasted import as_mail as pasted_mail
 from bot.reporting.sandbox import Examiner, Sandbox
 from bot.reporting.watching import Watch
+from bot.retention import Retention
 from bot.settings import Settings
 from bot.spool import Spool
 from bot.tokens import Tokens
@@ -203,6 +204,11 @@ class App:
     def tokens(self) -> Tokens:
         """Tokens of the HTTP API."""
         return make_tokens(self)
+
+    @property
+    def retention(self) -> Retention:
+        """How long things are kept."""
+        return privacy.make_retention(self)
 
     def organisation(self) -> Organisation:
         return self.contents.organisation.current
@@ -316,6 +322,7 @@ class App:
             **self.procedures.handlers(self._finish),
             **tracker_handlers(self),
             **partnering.handlers(self.partners),
+            **privacy.handlers(self),
             "learning.send": lambda _payload: self._look_at_tips(),
             "learning.measure": lambda _payload: _ignore(self.work(self.measures.close)),
             "api.prune": lambda _payload: prune_api(self),

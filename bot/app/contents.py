@@ -47,6 +47,7 @@ from bot.register import FILE as REGISTER
 from bot.register import Register, load_register
 from bot.reload import Poller, Watched
 from bot.reporting.lexicon import Lexicon, load_lexicon
+from bot.retention import load_retention
 
 ORG_FILES = ("org.yaml", "roles.yaml", "values.yaml", "copy")
 
@@ -296,6 +297,7 @@ def lint(overlay: Path | None, *, alone: bool = False) -> tuple[list[Fault], lis
     load_rota(shelf, faults, [person.id for person in directory.people()])
     sla = load_sla(shelf, faults)
     notes += contract_files.lint(shelf, faults, sla, org, directory)
+    load_retention(shelf, faults)
     small = load_smalltalk(shelf, faults)
     _hearing(shelf, faults, org)
     register = load_register(shelf, faults, sample=org.sample)

@@ -89,8 +89,8 @@ def _opened(row: Row, vault: Vault, table: str, target: Path) -> dict[str, Any]:
         data = vault.unseal(purpose, bytes(row[column]))
     except Exception:  # one row that cannot be opened keeps nobody from the others
         return {**row, column: {"sealed": base64.b64encode(bytes(row[column])).decode()}}
-    if kind == "json":
-        return {**row, column: json.loads(data)}
+    if kind != "file":
+        return {**row, column: json.loads(data) if kind == "json" else data.decode()}
     folder, ending = ("mails", ".eml") if table == "mail" else ("attachments", Path(_safe(str(row["name"]))).suffix)
     name = f"{folder}/{_safe(str(row[key]))}{ending}"
     _folder((target / name).parent)

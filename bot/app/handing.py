@@ -55,6 +55,7 @@ class Handing:
         }
         if table in SEALED:
             _, column, purpose, kind = SEALED[table]
-            if kind == "json":
-                found[column] = json.loads(self.vault.unseal(purpose, bytes(row[column])))
+            if kind != "file":
+                data = self.vault.unseal(purpose, bytes(row[column]))
+                found[column] = json.loads(data) if kind == "json" else data.decode()
         return found

@@ -27,6 +27,7 @@ from bot.app.calling import SCHEDULES
 from bot.app.channels import Front
 from bot.app.doors import FrontDesk
 from bot.app.figures import SCHEDULES as FIGURES
+from bot.app.privacy import SCHEDULES as PRIVACY
 from bot.app.procedures import SCHEDULES as PROCEDURES
 from bot.app.tips import pumping
 from bot.app.wiring import web_services
@@ -169,7 +170,13 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
     jobs.schedule("mail", "40 * * * *", "reporting.prune")
     jobs.schedule("anchor", "5 * * * *", "audit.anchor")
     schedules = (
-        SCHEDULES | FIGURES | API | PROCEDURES | partnering.SCHEDULES | (tracking.SCHEDULES if app.tracking else {})
+        SCHEDULES
+        | FIGURES
+        | API
+        | PROCEDURES
+        | PRIVACY
+        | partnering.SCHEDULES
+        | (tracking.SCHEDULES if app.tracking else {})
     )
     for name, (cron, kind) in schedules.items():
         jobs.schedule(name, cron, kind)

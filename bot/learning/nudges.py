@@ -82,8 +82,6 @@ class DecisionStore(Protocol):
         """Whether this lesson went to this person for this reason since then."""
         ...
 
-    def prune(self, tx: Tx, before: float) -> int: ...
-
 
 @dataclass(frozen=True)
 class Sending:

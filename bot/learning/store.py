@@ -157,5 +157,5 @@ class LearningStore(Protocol):
         ...
 
     def prune(self, tx: Tx, at: float) -> int:
-        """What is past its retention goes; how many rows."""
+        """Holds that are over go; how many. What is old goes by `bot/retention.py`."""
         ...

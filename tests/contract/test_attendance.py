@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.stores.retention import SqlRetentionStore
 from bot.cards import Button, Card, as_text, pressables
+from bot.content import Faults, packaged_shelf
 from bot.learning.memory import DAY
 from bot.learning.shapes import Course, Library
 from bot.ports import Db, Row
+from bot.retention import load_retention
 from tests.contract.test_nudges import DANA, SAM, House, button
 from tests.fakes.lessons import curriculum, lesson
 
@@ -160,13 +163,11 @@ def test_own_data_shows_it_and_deleting_answers_leaves_it(house: House) -> None:
 
 def test_forgetting_takes_it_away_and_three_years_do(house: House) -> None:
     house.press(right(go_on(house)), SAM)
-    house.now += 3 * 366 * DAY - 10
-    house.run(house.nudges.prune)
-    assert len(rows(house)) == 1
-    house.now += 20
-    house.run(house.nudges.prune)
-    assert rows(house) == []
-    house.press(right(go_on(house)), SAM)
+    kept = load_retention(packaged_shelf(), Faults())["attendance"].days
+    assert 3 * 366 == kept
+    store = SqlRetentionStore(house.db)
+    found = [store.count("attendance", house.now + wait - kept * DAY) for wait in (kept * DAY - 10, kept * DAY + 10)]
+    assert [0, 1] == found
     house.run(lambda work: house.nudges.forget(work, "p_sam"))
     assert rows(house) == []
 

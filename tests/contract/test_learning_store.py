@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.stores.learning import SqlLearningStore
+from adapters.stores.retention import SqlRetentionStore
 from adapters.vault import KeyVault
 from bot.learning.memory import DAY, Memory
 from bot.learning.pseudonym import Codes
@@ -267,8 +268,12 @@ def test_what_is_past_its_time_goes(db: Db, nudges: SqlLearningStore) -> None:
             "at": NOW,
         }
         nudges.enrol(tx, base)
-        gone = [nudges.prune(tx, NOW + days * DAY) for days in (0, 29, 31, 89, 91, 364, 366)]
-    assert gone == [0, 1, 1, 0, 1, 0, 2]
+        assert [0, 1] == [nudges.prune(tx, NOW + days * DAY) for days in (0, 1)]
+    found = {
+        kind: [SqlRetentionStore(db).count(kind, at) for at in (NOW, NOW + 1)]
+        for kind in ("tips", "topics", "enrolments")
+    }
+    assert {"tips": [0, 2], "topics": [0, 1], "enrolments": [0, 1]} == found
 
 
 def test_answers_and_memories_lie_under_codes_that_only_the_key_makes(db: Db, nudges: SqlLearningStore) -> None:
@@ -312,5 +317,5 @@ def test_what_waits_for_a_far_day_is_kept_until_it_is_over(db: Db, nudges: SqlLe
     base = {"id": "e1", "person": "p_1", "lesson": "qr", "topic": "c", "reason": "travel", "not_after": 0, "at": NOW}
     with db.tx() as tx:
         nudges.enrol(tx, {**base, "not_before": far})
-        gone = [nudges.prune(tx, NOW + days * DAY) for days in (91, 269, 271)]
-    assert gone == [0, 0, 1]
+    found = [SqlRetentionStore(db).count("enrolments", NOW + days * DAY) for days in (1, 179, 181)]
+    assert [0, 0, 1] == found

@@ -1,0 +1,221 @@
+"""SQL of retention: which rows of a kind are old, how they go, and legal holds. One text for SQLite and PostgreSQL.
+
+Rows are found by a search outside of any transaction and go by their keys, a batch a transaction. Both ask the same condition, so
+a hold that comes in between is kept to.
+"""
+# ruff: noqa: S608 (every name in this SQL is ours)
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.ports import Db, Row, Tx
+
+HELD = "SELECT subject FROM legal_hold WHERE released_at = 0"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Rows of one table by their key; `where` says which are old (:before, or :month), `held` which are on hold all the same.
+
+    `instead`: statements that run in place of deleting the row, with its key as parameters.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    where: str
+    held: str = ""
+    instead: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        return f"({self.where}) AND NOT ({self.held})" if self.held else f"({self.where})"
+
+    @property
+    def same(self) -> str:
+        return " AND ".join(f"{name} = :{name}" for name in self.key)
+
+
+_OF_TICKET = f"ticket IN ({HELD})"
+_OF_RUN = f"run IN ({HELD})"
+_MAIL_HELD = f"sha256 IN (SELECT sha256 FROM mail WHERE ticket IN ({HELD}))"
+_CASE_HELD = f"campaign IN (SELECT id FROM campaign WHERE ticket IN ({HELD}))"
+_ENDED = "run IN (SELECT id FROM procedure_run WHERE ended_at > 0 AND ended_at < :before)"
+_CLOSED = "dispute IN (SELECT id FROM partner_dispute WHERE closed_at > 0 AND closed_at < :before)"
+_OVER = "wave IN (SELECT id FROM wave WHERE ended_at > 0 AND ended_at < :before)"
+
+# What a resolved ticket loses: as much as when its requester is forgotten. Number, times and states stay.
+_BARE = (
+    "UPDATE ticket_event SET text = '' WHERE ticket = :number AND kind NOT IN ('severity', 'verdict')",
+    "DELETE FROM attachment WHERE ticket = :number",
+    "DELETE FROM ticket_watcher WHERE ticket = :number",
+    "DELETE FROM ticket_word WHERE seq IN (SELECT seq FROM ticket WHERE number = :number)",
+    "DELETE FROM desk_line WHERE ticket = :number",
+    "UPDATE desk_card SET shown = '' WHERE ticket = :number",
+    "UPDATE ticket SET subject = '', place = '' WHERE number = :number",
+)
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "conversations": (
+        Rule("utterance", ("id",), "at < :before", _OF_TICKET),
+        Rule("web_post", ("id",), "at < :before"),
+        Rule(
+            "delivery", ("id",), "created_at < :before AND state IN ('sent', 'failed', 'unreachable')",
+            f"id IN (SELECT delivery FROM utterance WHERE {_OF_TICKET})",
+        ),
+    ),
+    "dialogues": (Rule("dialogue", ("person", "place"), "updated_at < :before"),),
+    "questions": (Rule("question", ("id",), "at < :before"),),
+    "events": (Rule("event", ("key",), "at < :before"),),
+    "jobs": (Rule("outbox", ("id",), "created_at < :before AND state IN ('done', 'failed')"),),
+    "tickets": (
+        Rule(
+            "ticket", ("number",),
+            "state = 'resolved' AND resolved_at > 0 AND resolved_at < :before AND (subject <> '' OR place <> '')",
+            f"number IN ({HELD})", _BARE,
+        ),
+    ),
+    "calls": (
+        Rule("page_try", ("page", "seq"), "at < :before", f"page IN (SELECT key FROM page WHERE {_OF_TICKET})"),
+        Rule("page", ("key",), "created_at < :before", _OF_TICKET),
+        Rule("duty", ("id",), "end_at < :before"),
+    ),
+    "codes": (Rule("caller_code", ("id",), "created_at < :before", _OF_TICKET),),
+    "steps": (Rule("containment", ("id",), "asked_at < :before", _OF_TICKET),),
+    "mail_actions": (Rule("mail_action", ("id",), "asked_at < :before", _OF_TICKET),),
+    "reports": (
+        Rule("submission", ("id",), "at < :before", _MAIL_HELD),
+        Rule(
+            "mail", ("sha256",),
+            "created_at < :before AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.sha256 = mail.sha256)", _OF_TICKET,
+        ),
+        Rule(
+            "campaign_person", ("campaign", "person"),
+            "campaign IN (SELECT id FROM campaign WHERE last_at < :before)", _CASE_HELD,
+        ),
+        Rule(
+            "campaign", ("id",),
+            "last_at < :before AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.campaign = campaign.id)", _OF_TICKET,
+        ),
+    ),
+    "tips": (
+        Rule("nudge", ("id",), "at < :before"),
+        Rule("memory", ("person", "lesson"), "reviewed_at < :before"),
+        Rule("lesson_answer", ("id",), "month < :month"),
+    ),
+    # what waits for its day (a journey in half a year) is not old yet
+    "enrolments": (Rule("enrolment", ("id",), "at < :before AND not_before < :before"),),
+    "topics": (Rule("topic_asked", ("id",), "at < :before"),),
+    "attendance": (Rule("attendance", ("person", "course", "lesson", "day"), "at < :before"),),
+    "decisions": (
+        Rule("nudge_decision", ("person", "at"), "at < :before"),
+        Rule("wave_person", ("wave", "person", "step"), _OVER),
+        Rule("wave", ("id",), "ended_at > 0 AND ended_at < :before"),
+    ),
+    "letters": (Rule("letter", ("id",), "at < :before"),),
+    "proposals": (
+        Rule("proposal", ("id",), "at < :before"),
+        Rule("procedure_proposal", ("id",), "decided_at > 0 AND decided_at < :before", _OF_RUN),
+        Rule("review_ask", ("entry", "due", "stage", "person"), "at < :before"),
+    ),
+    "changes": (Rule("answer_change", ("id",), "decided_at > 0 AND decided_at < :before"),),
+    "bulk": (Rule("ticket_bulk", ("id",), "at < :before"),),
+    "run_words": (
+        Rule("procedure_text", ("id",), _ENDED, _OF_RUN),
+        Rule("procedure_file", ("id",), _ENDED, _OF_RUN),
+        Rule("procedure_follower", ("run", "person"), _ENDED, _OF_RUN),
+    ),
+    "pulse": (Rule("partner_pulse", ("partner", "quarter", "code"), "at < :before"),),
+    "dispute_words": (
+        Rule(
+            "partner_record_text", ("dispute", "seq", "name"), _CLOSED,
+            f"dispute IN (SELECT id FROM partner_dispute WHERE {_OF_TICKET})",
+        ),
+    ),
+}  # fmt: skip
+
+
+class SqlRetentionStore:
+    """Implements `bot.retention.RetentionStore`."""
+
+    kinds = frozenset(RULES)
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def count(self, kind: str, before: float) -> int:
+        return sum(
+            int(
+                self._db.query(f"SELECT COUNT(*) AS n FROM {rule.table} WHERE {rule.condition}", **_times(before))[0][
+                    "n"
+                ]
+            )
+            for rule in RULES[kind]
+        )
+
+    def old(self, kind: str, before: float, limit: int) -> list[Row]:
+        found: list[Row] = []
+        for number, rule in enumerate(RULES[kind]):
+            sql = f"SELECT {', '.join(rule.key)} FROM {rule.table} WHERE {rule.condition} LIMIT :limit"
+            rows = self._db.query(sql, limit=limit - len(found), **_times(before))
+            found += [{"rule": number, "key": row} for row in rows]
+            if len(found) >= limit:
+                break
+        return found
+
+    def clear(self, tx: Tx, kind: str, before: float, marks: Sequence[Row]) -> int:
+        gone = 0
+        for mark in marks:
+            rule, key = RULES[kind][mark["rule"]], mark["key"]
+            if not rule.instead:
+                sql = f"DELETE FROM {rule.table} WHERE {rule.same} AND {rule.condition}"
+                gone += tx.execute(sql, **key, **_times(before))
+            elif tx.query(
+                f"SELECT 1 FROM {rule.table} WHERE {rule.same} AND {rule.condition}", **key, **_times(before)
+            ):
+                for statement in rule.instead:
+                    tx.execute(statement, **key)
+                gone += 1
+        return gone
+
+    def note(self, tx: Tx, name: str, value: str, at: float) -> None:
+        tx.execute(
+            """INSERT INTO setting (name, value, updated_at) VALUES (:name, :value, :at)
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at""",
+            name=name, value=value, at=at,
+        )  # fmt: skip
+
+    def noted(self, name: str) -> str:
+        rows = self._db.query("SELECT value FROM setting WHERE name = :name", name=name)
+        return str(rows[0]["value"]) if rows else ""
+
+
+class SqlHoldStore:
+    """Implements `bot.retention.HoldStore`."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def exists(self, subject: str) -> bool:
+        sql = """SELECT number AS name FROM ticket WHERE number = :subject
+                 UNION ALL SELECT id AS name FROM procedure_run WHERE id = :subject"""
+        return bool(self._db.query(sql, subject=subject))
+
+    def place(self, tx: Tx, row: Row) -> bool:
+        sql = """INSERT INTO legal_hold (id, subject, why, placed_by, at) VALUES (:id, :subject, :why, :placed_by, :at)
+                 ON CONFLICT DO NOTHING RETURNING id"""
+        return bool(tx.query(sql, **row))
+
+    def release(self, tx: Tx, subject: str, by: str, at: float) -> bool:
+        sql = "UPDATE legal_hold SET released_by = :by, released_at = :at WHERE subject = :subject AND released_at = 0"
+        return tx.execute(sql, subject=subject, by=by, at=at) == 1
+
+    def holds(self, *, open_only: bool) -> list[Row]:
+        where = "WHERE released_at = 0" if open_only else ""
+        return self._db.query(f"SELECT * FROM legal_hold {where} ORDER BY at DESC, id")
+
+
+def _times(before: float) -> dict[str, object]:
+    return {"before": before, "month": datetime.fromtimestamp(before, UTC).strftime("%Y-%m")}
