@@ -527,7 +527,7 @@ def intents(path: Path) -> Path:
 
 def test_an_intent_set_is_measured_with_the_encoders_that_are_set(tmp_path: Path) -> None:
     file = intents(tmp_path / "set.json")
-    found = measures.answers(Settings(tmp_path, search="words"), file, 4, typos=False)
+    found = measures.answers(Settings(tmp_path, data=tmp_path, search="words"), file, 4, typos=False)
     generic = load_generic(packaged_shelf())
     expected = evaluate_intents(file, 4, encoders=WORDS, generic=generic)
     measured = {"p50_ms", "p99_ms", "rss_mb"}
