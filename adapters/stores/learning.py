@@ -210,6 +210,10 @@ class SqlLearningStore:
     def reacted(self, tx: Tx, nudge: str, at: float) -> None:
         tx.execute("UPDATE nudge SET reacted_at = :at WHERE id = :id AND reacted_at = 0", id=nudge, at=at)
 
+    def useless(self, tx: Tx, nudge: str, at: float) -> bool:
+        sql = "UPDATE nudge SET useless = 1, reacted_at = :at WHERE id = :id AND useless = 0"
+        return bool(tx.execute(sql, id=nudge, at=at))
+
     def lessen(self, tx: Tx, nudge: str, at: float) -> bool:
         sql = "UPDATE nudge SET lessened = 1, reacted_at = :at WHERE id = :id AND lessened = 0 RETURNING person"
         rows = tx.query(sql, id=nudge, at=at)
@@ -302,7 +306,7 @@ class SqlLearningStore:
         tx.execute("DELETE FROM nudge WHERE person = :person AND at < :recent", person=person, recent=recent)
         tx.execute(
             """UPDATE nudge SET lesson = '', reason = '', rules = '', facts = '{}', choice = '', correct = -1,
-               later = '', state = 'closed' WHERE person = :person""",
+               later = '', useless = 0, state = 'closed' WHERE person = :person""",
             person=person,
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.learning.measurement import Figure
+from bot.learning.finished import Figure
+from bot.learning.guardrails import SORTS
 from bot.ports import Db, Row, Tx
 
 
@@ -50,10 +51,25 @@ class SqlMeasureStore:
     def tips(self, start: float, end: float) -> list[Row]:
         sql = """SELECT nudge.person AS person, MAX(CASE WHEN nudge.later <> '' THEN 1 ELSE 0 END) AS snoozes,
                    MAX(CASE WHEN preference.stopped = 1 AND preference.changed_at >= :start
-                             AND preference.changed_at < :end THEN 1 ELSE 0 END) AS stops
+                             AND preference.changed_at < :end THEN 1 ELSE 0 END) AS stops,
+                   MAX(nudge.useless) AS useless
                  FROM nudge LEFT JOIN preference ON preference.person = nudge.person
                  WHERE nudge.at >= :start AND nudge.at < :end GROUP BY nudge.person"""
         return self._db.query(sql, start=start, end=end)
+
+    def useless(self, start: float, end: float) -> list[Row]:
+        sql = """SELECT DISTINCT person, lesson FROM nudge
+                 WHERE at >= :start AND at < :end AND useless = 1 AND lesson <> ''"""
+        return self._db.query(sql, start=start, end=end)
+
+    def verdicts(self, start: float, end: float) -> list[Row]:
+        kinds = {f"k{i}": str(kind) for i, kind in enumerate(SORTS)}
+        sql = f"""SELECT submission.person AS person, mail.kind AS kind, COUNT(*) AS n FROM submission
+                  JOIN mail ON mail.sha256 = submission.sha256
+                  WHERE submission.at >= :start AND submission.at < :end AND submission.withdrawn = 0
+                    AND mail.kind IN ({", ".join(f":{name}" for name in kinds)})
+                  GROUP BY submission.person, mail.kind"""  # noqa: S608 (our names)
+        return self._db.query(sql, start=start, end=end, **kinds)
 
     def note_clicks(self, tx: Tx, ticket: str, n: int, by: str, at: float) -> None:
         tx.execute(

@@ -13,12 +13,15 @@ from datetime import date
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.papers.table import table
 from adapters.web.charts import Chart, Line, draw
 from adapters.web.console import Done, Frame, Look
 from adapters.web.signin import HOME
 from bot.errors import Conflict, NotFound
 from bot.learning.experiments import FEWEST_STAFF, SWITCH
-from bot.learning.measurement import GUARDS, UNKNOWN, Figure, Measures
+from bot.learning.finished import UNKNOWN, Figure
+from bot.learning.guardrails import GUARDS, SPAM, UNWANTED
+from bot.learning.measurement import Measures
 from bot.learning.privacy import AGREEMENT, state_key
 from bot.organisation import pick
 from bot.turn import Work
@@ -26,6 +29,7 @@ from bot.turn import Work
 PERIODS = 6  # in a chart: more cannot be read on a phone
 MOST_CLICKS = 100_000
 PAGE = f"{HOME}/measurement"
+VALUES = ("reports", "first_report")  # figures with a value of their own; that of the others is the share of hits
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class MeasurementPages:
         frame = self._frame
         return [
             frame.view("/measurement", self.show, "see"),
+            frame.view("/measurement/figures.csv", self.table, "see"),
             frame.view("/measurement/kept/{module}", self.kept, "see"),
             frame.change("/measurement/clicks", self.clicks, "work"),
             frame.change("/measurement/comparison", self.comparison, "send"),
@@ -79,8 +84,18 @@ class MeasurementPages:
         ]
         return self._frame.page(
             look, "measurement.html", sections=[*self._sections(look, figures)], guards=self._guards(look, figures),
+            unwanted=self._unwanted(look, figures),
             trials=[self._trial(look, name) for name in library.experiments], kept=kept, agreed=agreed, fewest=FEWEST_STAFF,
             event=secrets.token_hex(12),
+        )  # fmt: skip
+
+    def table(self, look: Look) -> Response:
+        """Every figure of every period as CSV, what is not shown as `hidden`."""
+        rows = [_row(figure) for figure in self._measures.store.figures() if figure.cell != "made"]
+        heads = ("period", "figure", "group", "state", "n", "hits", "value")
+        return Response(
+            table(heads, rows), media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="secdesk-measurement.csv"'},
         )  # fmt: skip
 
     def kept(self, look: Look) -> Response:
@@ -160,25 +175,14 @@ class MeasurementPages:
             return (figure.value if figure.n >= 0 else None), number(figure, f"{figure.value:.0f}")
 
         for metric, read in (
-            ("reports", rate), ("first_report", minutes), ("tell_us", share),
+            ("reports", rate), ("first_report", minutes), ("tell_us", share), ("precision", share),
             ("first_try", share), ("after_30", share), ("after_120", share),
         ):  # fmt: skip
             found = sorted((f for f in figures if f.metric == metric and f.cell == "total"), key=lambda f: f.period)[
                 -PERIODS:
             ]
-            lines = [
-                Line(
-                    (
-                        f.period,
-                        number(f, str(f.n)),
-                        *([] if metric == "first_report" else [number(f, str(f.hits))]),
-                        read(f)[1],
-                    )
-                )
-                for f in found
-            ]
-            heads = ["period", "cases" if metric == "first_report" else "people"]
-            heads += [] if metric == "first_report" else [f"{metric}.hits"]
+            heads, columns = self._columns(metric, figures)
+            lines = [Line((f.period, *(number(f, text(f)) for text in columns), read(f)[1])) for f in found]
             title = say(f"console.measure.{metric}")
             points = [(f.period, *read(f)) for f in found]
             chart = draw(
@@ -189,9 +193,20 @@ class MeasurementPages:
             )
             yield Section(
                 metric, chart if points else None,
-                tuple(say(f"console.measure.{head}") for head in (*heads, f"{metric}.value")), tuple(lines),
+                tuple(say(f"console.measure.{head}") for head in ("period", *heads, f"{metric}.value")), tuple(lines),
                 tuple(self._groups(look, figures, metric, found, number, read)),
             )  # fmt: skip
+
+    @staticmethod
+    def _columns(metric: str, figures: Sequence[Figure]) -> tuple[list[str], list[Callable[[Figure], str]]]:
+        """The numbers that stand between the period and the figure itself: names of their heads, and how they are read."""
+        count, hits = (lambda f: str(f.n)), (lambda f: str(f.hits))
+        if metric == "first_report":
+            return ["cases"], [count]
+        if metric == "precision":
+            spam = {figure.period: str(figure.hits) for figure in figures if figure.metric == SPAM}
+            return ["reports_n", "precision.hits", "precision.spam"], [count, hits, lambda f: spam.get(f.period, "0")]
+        return ["people", f"{metric}.hits"], [count, hits]
 
     def _groups(
         self, look: Look, figures: Sequence[Figure], metric: str, found: Sequence[Figure],
@@ -213,18 +228,19 @@ class MeasurementPages:
             found = [figure for figure in figures if figure.metric == name]
             if found:
                 last = max(found, key=lambda figure: figure.period)
-                state = "few" if last.n < 0 else "over" if last.value else "within"
-                lines.append(
-                    Line(
-                        (
-                            say(f"console.measure.guard.{name}"),
-                            last.period,
-                            f"{100 * limit:.0f} %",
-                            say(f"console.measure.guard.is.{state}"),
-                        )
-                    )
-                )
+                state = say(f"console.measure.guard.is.{_standing(last)}")
+                lines.append(Line((say(f"console.measure.guard.{name}"), last.period, f"{100 * limit:.0f} %", state)))
         return lines
+
+    def _unwanted(self, look: Look, figures: Sequence[Figure]) -> list[Line]:
+        """Tips of the newest quarter that many called not useful, most of them first."""
+        found = [figure for figure in figures if figure.metric == UNWANTED]
+        newest = max((figure.period for figure in figures if figure.metric == "useless"), default="")
+        lessons, lang = self._measures.library().lessons, look.person.language
+        return [
+            Line((pick(lessons[item.cell].title, lang) if item.cell in lessons else item.cell, newest, str(item.n)))
+            for item in sorted(found, key=lambda item: (-item.n, item.cell)) if item.period == newest
+        ]  # fmt: skip
 
     def _trial(self, look: Look, name: str) -> Trial:
         item, say = self._measures.library().experiments[name], self._say(look)
@@ -235,3 +251,22 @@ class MeasurementPages:
         known = any(figure.metric == SWITCH + name for figure in self._measures.store.figures())
         title = pick(item.title, look.person.language)
         return Trial(name, title, state, item.start, item.stop, item.needed(), item.percent, said if known else "")
+
+
+def _standing(guard: Figure) -> str:
+    """`few` (not said), `over` its limit, or `within` it."""
+    return "few" if guard.n < 0 else "over" if guard.value else "within"
+
+
+def _row(figure: Figure) -> tuple[object, ...]:
+    """A line of the CSV file: nothing in it that the page does not show."""
+    about = (figure.period, figure.metric, figure.cell)
+    if figure.metric in GUARDS:
+        return (*about, _standing(figure), "", "", "")
+    if figure.n < 0:
+        return (*about, "unknown" if figure.n == UNKNOWN else "hidden", "", "", "")
+    if figure.metric in (*VALUES, UNWANTED):
+        hits: object = figure.hits if figure.metric == "reports" else ""
+        value: object = "" if figure.metric == UNWANTED or figure.cell != "total" else round(figure.value, 2)
+        return (*about, "shown", figure.n, hits, value)
+    return (*about, "shown", figure.n, figure.hits, round(figure.hits / figure.n, 4))

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from bot.errors import Conflict
 from bot.learning.experiments import FEWEST_STAFF, SWITCH, Claim, Experiment, claim, running
+from bot.learning.finished import HIDDEN, UNKNOWN, Figure, Period, last_month, last_quarter
+from bot.learning.guardrails import GUARDS, precision, unwanted, wishes
 from bot.learning.privacy import allowed
 from bot.learning.pseudonym import Codes
 from bot.learning.shapes import TRACKS, Library, track_of
@@ -24,61 +26,8 @@ from bot.ports import Row as Found
 from bot.ports import Tx
 from bot.turn import Work
 
-HIDDEN, UNKNOWN = -1, -2  # `Figure.n`
 SHORT, LONG = 30, 120  # days after the first answer
-GUARDS: Mapping[str, float] = {"stops": 0.03, "snoozes": 0.25}  # shares of people in a quarter that are too much
 _SINCE = "since."
-
-
-@dataclass(frozen=True)
-class Period:
-    """A month (`2026-11`) or a quarter (`2026-Q4`) in UTC."""
-
-    name: str
-    start: float
-    end: float
-
-    def months(self) -> list[str]:
-        first = datetime.fromtimestamp(self.start, UTC)
-        count = 3 if "Q" in self.name else 1
-        return [f"{first.year}-{first.month + i:02}" for i in range(count)]
-
-
-def last_month(at: float) -> Period:
-    """The month before the one we are in."""
-    today = datetime.fromtimestamp(at, UTC)
-    index = today.year * 12 + today.month - 1
-    start = _first_of(index - 1)
-    return Period(f"{start:%Y-%m}", start.timestamp(), _first_of(index).timestamp())
-
-
-def last_quarter(at: float) -> Period:
-    """The quarter before the one we are in."""
-    today = datetime.fromtimestamp(at, UTC)
-    index = today.year * 12 + (today.month - 1) // 3 * 3
-    start = _first_of(index - 3)
-    return Period(f"{start.year}-Q{(start.month + 2) // 3}", start.timestamp(), _first_of(index).timestamp())
-
-
-def _first_of(index: int) -> datetime:
-    """The first moment of the month with this number (years times twelve, plus months from nought)."""
-    return datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number of a finished period. `n` people (or cases), `hits` of them; `HIDDEN` or `UNKNOWN` instead of `n`."""
-
-    period: str
-    metric: str
-    cell: str
-    n: int
-    hits: int = 0
-    value: float = 0.0
-
-    @property
-    def shown(self) -> Shown:
-        return Shown(self.cell, self.n, self.hits) if self.n >= 0 else Shown(self.cell, None, None)
 
 
 class MeasureStore(Protocol):
@@ -105,7 +54,15 @@ class MeasureStore(Protocol):
         ...
 
     def tips(self, start: float, end: float) -> list[Found]:
-        """(person, stops, snoozes): who got tips, and whether they stopped them, or put one off."""
+        """(person, stops, snoozes, useless): who got tips, and whether they stopped them, put one off, called one not useful."""
+        ...
+
+    def useless(self, start: float, end: float) -> list[Found]:
+        """(person, lesson): who called which tip not useful."""
+        ...
+
+    def verdicts(self, start: float, end: float) -> list[Found]:
+        """(person, kind, n): who made how many reports that got which verdict; those that wait for a person are not in it."""
         ...
 
     def note_clicks(self, tx: Tx, ticket: str, n: int, by: str, at: float) -> None: ...
@@ -141,7 +98,7 @@ class Measures:
         made: list[Figure] = []
         for metric, period, make in (
             ("reports", month, self._reports), ("first_report", month, self._first), ("tell_us", quarter, self._told),
-            ("answers", quarter, self._answers), ("guards", quarter, self._guards),
+            ("answers", quarter, self._answers), ("guards", quarter, self._guards), ("precision", quarter, self._precision),
         ):  # fmt: skip
             if (period.name, metric) not in done:
                 module = "answers" if metric == "answers" else "reporting"
@@ -204,17 +161,16 @@ class Measures:
         return [*figures, Figure(period.name, "answers", "made", 0)]
 
     def _guards(self, period: Period, staff: Sequence[Person]) -> list[Figure]:
-        """Whether too many stop tips or put them off: said only where the limit itself is ten people or more."""
         keys = {person.key for person in staff}
         rows = [row for row in self.store.tips(period.start, period.end) if row["person"] in keys]
-        figures = [Figure(period.name, "guards", "made", 0)]
-        for name, limit in GUARDS.items():
-            n, hits = len(rows), sum(int(row[name]) > 0 for row in rows)
-            told = limit * n >= SMALLEST
-            figures.append(
-                Figure(period.name, name, "total", n if told else HIDDEN, 0, float(told and hits > limit * n))
-            )
-        return figures
+        named = [row["lesson"] for row in self.store.useless(period.start, period.end) if row["person"] in keys]
+        return [Figure(period.name, "guards", "made", 0), *wishes(period, rows), *unwanted(period, named)]
+
+    def _precision(self, period: Period, staff: Sequence[Person]) -> list[Figure]:
+        keys = {person.key for person in staff}
+        return precision(
+            period, [row for row in self.store.verdicts(period.start, period.end) if row["person"] in keys]
+        )
 
     def _heed(self, work: Work, made: Iterable[Figure]) -> None:
         """A guardrail that is broken ends every comparison until somebody looks."""

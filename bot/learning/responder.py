@@ -27,7 +27,7 @@ from bot.ports import Row
 from bot.turn import Effect, Turn, Work
 
 TYPED_WITHIN = 7 * DAY  # a typed letter answers a message no older than this
-_COMMANDS = ("stop", "resume", "less", "why", "mydata", "privacy", "course")
+_COMMANDS = ("stop", "resume", "less", "why", "useless", "mydata", "privacy", "course")
 
 
 class NudgeResponder:
@@ -75,6 +75,8 @@ class NudgeResponder:
                 return self._less(turn, self._mine(turn, nudge) if nudge else self._store.newest(turn.person.key))
             case "why":
                 return self._why(turn, self._mine(turn, nudge) if nudge else self._store.newest(turn.person.key))
+            case "useless":
+                return self._useless(turn, self._mine(turn, nudge) if nudge else self._newest(turn))
             case "stop" | "resume":
                 row = self._mine(turn, nudge) if nudge else None
                 return lambda work: self._stop(work, turn, row, verb == "stop")
@@ -208,6 +210,21 @@ class NudgeResponder:
             return self._card(turn, "learning.lessened" if done else "learning.lessened_already", self._resume(turn))
 
         return less
+
+    def _useless(self, turn: Turn, row: Row | None) -> Effect:
+        """Not useful: that counts for the tip, and changes nothing for this person unless they press more."""
+        if row is None:
+            return lambda _work: self._card(turn, "learning.closed")
+        buttons = [
+            Button(self._say(turn, f"learning.button.{verb}"), f"learning.{verb}", row["id"])
+            for verb in ("less", "stop")
+        ]
+
+        def noted(work: Work) -> Card:
+            new = self._store.useless(work.tx, row["id"], work.at)
+            return self._card(turn, "learning.useless" if new else "learning.useless_already", *buttons)
+
+        return noted
 
     def _stop(self, work: Work, turn: Turn, row: Row | None, stopped: bool) -> Card:
         verb = "stop" if stopped else "resume"

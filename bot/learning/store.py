@@ -101,6 +101,10 @@ class LearningStore(Protocol):
         """Halve the rate of the person this went to. False if this message has done that already."""
         ...
 
+    def useless(self, tx: Tx, nudge: str, at: float) -> bool:
+        """They said that it is of no use to them. False if they had said so."""
+        ...
+
     def stop(self, tx: Tx, person: str, stopped: bool, at: float) -> bool:
         """Stop, or start again at the full rate. False if it changes nothing."""
         ...

@@ -58,7 +58,7 @@ def _aim(lesson: Lesson, title: str) -> str:
 
 
 def _wishes(lesson: Lesson, nudge: str, words: Words, lang: str) -> Iterator[Button]:
-    verbs = ("later", "why") if lesson.mandatory else ("later", "less", "stop", "why")
+    verbs = ("later", "why", "useless") if lesson.mandatory else ("later", "less", "stop", "why", "useless")
     for verb in verbs:
         yield Button(words.say(lang, f"learning.button.{verb}"), f"learning.{verb}", nudge)
 

@@ -14,7 +14,8 @@ from adapters.stores.measurement import SqlMeasureStore
 from adapters.vault import KeyVault
 from bot.errors import Conflict
 from bot.learning.experiments import Experiment, claim, difference, needed, wilson
-from bot.learning.measurement import HIDDEN, UNKNOWN, Figure, Measures, last_month, last_quarter
+from bot.learning.finished import HIDDEN, UNKNOWN, Figure, last_month, last_quarter
+from bot.learning.measurement import Measures
 from bot.learning.pseudonym import Codes
 from bot.learning.record import Answer
 from bot.learning.shapes import Library
@@ -231,6 +232,72 @@ def test_guardrails_are_said_only_where_the_limit_is_ten_people(house: House) ->
         tx.execute("DELETE FROM measure")
     few.close(JANUARY)
     assert few.figure("stops", period="2026-Q4").n == HIDDEN
+
+
+def test_too_many_who_call_tips_not_useful_end_a_comparison(house: House) -> None:
+    house.people = staff(80)
+    house.close(house.now)
+    tip(house, 80, stopped=0)
+    house.run(lambda work: house.learning.switch(work.tx, "experiment.trial", "on", work.at))
+    for i in range(13):
+        house.run(lambda work, i=i: house.learning.useless(work.tx, f"n{i}", work.at))
+    house.close(JANUARY)
+    assert (house.figure("useless", period="2026-Q4").n, house.figure("useless", period="2026-Q4").value) == (80, 1.0)
+    assert house.figure("unwanted", "l", "2026-Q4").hits == 13
+    assert house.figure("stops", period="2026-Q4").n == HIDDEN  # three in a hundred would be two people
+    assert house.measures.standing("trial", JANUARY) == "paused"
+
+
+def test_a_tip_that_fewer_than_ten_call_not_useful_is_not_named(house: House) -> None:
+    house.close(house.now)
+    tip(house, 60, stopped=0)
+    for i in range(9):
+        house.run(lambda work, i=i: house.learning.useless(work.tx, f"n{i}", work.at))
+    house.close(JANUARY)
+    assert [item for item in house.store.figures() if item.metric == "unwanted"] == []
+    assert house.figure("useless", period="2026-Q4").n == HIDDEN  # fifteen in a hundred of 60 are nine
+
+
+def reported(house: House, attacks: int, spam: int, harmless: int) -> None:
+    kinds = ["likely_phishing", "practice"] * attacks, ["spam"] * spam, ["nothing_found", "ours"] * harmless
+    for sort in (kinds[0][:attacks], kinds[1], kinds[2][:harmless]):
+        for i, kind in enumerate(sort):
+            house.report(f"p_uk{i}", OCTOBER + DAY, kind)
+
+
+def test_how_many_reports_were_real_with_spam_beside_it(house: House) -> None:
+    house.close(house.now)
+    reported(house, 24, 12, 20)
+    house.report("p_uk1", OCTOBER + 2 * DAY)
+    house.report("p_uk2", OCTOBER + DAY, "suspicious")  # waits for a person
+    house.report("p_uk30", OCTOBER + DAY, "spam", withdrawn=1)
+    house.report("p_stranger", OCTOBER + DAY)
+    house.close(JANUARY)
+    found = [house.figure(name, period="2026-Q4") for name in ("precision", "spam", "harmless")]
+    assert [(item.n, item.hits, item.value) for item in found] == [(57, 25, 0.0), (57, 12, 0.0), (HIDDEN, 0, 0.0)]
+
+
+@pytest.mark.parametrize("counts", [(24, 9, 20), (9, 12, 20), (24, 12, 9)])
+def test_a_sort_of_reports_from_fewer_than_ten_people_hides_all_of_them(
+    house: House, counts: tuple[int, int, int]
+) -> None:
+    house.close(house.now)
+    reported(house, *counts)
+    for _ in range(3):  # many reports of few people are still few people
+        house.report("p_uk1", OCTOBER + (2 + _) * DAY, "spam")
+    house.close(JANUARY)
+    assert [house.figure(name, period="2026-Q4").n for name in ("precision", "spam")] == [HIDDEN, HIDDEN]
+
+
+@pytest.mark.parametrize(("harmless", "over"), [(26, 0.0), (40, 1.0)])
+def test_more_than_four_harmless_reports_in_ten_are_over_the_limit(house: House, harmless: int, over: float) -> None:
+    house.close(house.now)
+    reported(house, 24, 15, harmless)
+    house.close(JANUARY)
+    assert (house.figure("harmless", period="2026-Q4").n, house.figure("harmless", period="2026-Q4").value) == (
+        39 + harmless,
+        over,
+    )
 
 
 def tip(house: House, count: int, stopped: int) -> None:

@@ -163,7 +163,7 @@ def test_sending_now_queues_a_card_for_everybody(house: House) -> None:
     assert [item.reason for item in sending.waiting] == ["guest"]
     card = house.cards()[0]
     labels = [item.label for item in pressables(card)]
-    assert labels == [WRONG, RIGHT, UNSURE, "I got one", "Later", "Less often", "Stop tips", "Why me?"]
+    assert labels == [WRONG, RIGHT, UNSURE, "I got one", "Later", "Less often", "Stop tips", "Why me?", "Not useful"]
     assert "Then ring +44 20 7946 0000." in as_text(card)
     assert "never used to judge your work" in as_text(card)
     assert [house.rows()[0][name] for name in ("lesson", "due", "reason", "state")] == [
@@ -468,7 +468,7 @@ def test_a_required_lesson_is_put_off_three_times_at_most(house: House) -> None:
         house.now = house.plan(only={"p_dana"})["p_dana"].when or 0
         house.send(only={"p_dana"})
         card = house.cards()[-1]
-        assert [item.label for item in pressables(card)][-2:] == ["Later", "Why me?"]
+        assert [item.label for item in pressables(card)][-3:] == ["Later", "Why me?", "Not useful"]
         house.press(button(house.press(button(card, "Later")), "Tomorrow"))
     house.now = house.plan(only={"p_dana"})["p_dana"].when or 0
     house.send(only={"p_dana"})
@@ -483,6 +483,35 @@ def test_less_often_halves_once_a_message(house: House) -> None:
     assert house.nudges.store.records(["p_dana"], 0)["p_dana"].rate == 0.5
     decision = house.plan()["p_dana"]
     assert ((decision.when or 0) - NOW > 13 * DAY, "less_often" in decision.rules) == (True, True)
+
+
+def test_not_useful_is_counted_once_and_offers_fewer_or_none(house: House) -> None:
+    house.send()
+    said = [house.press(button(house.cards()[0], "Not useful")) for _ in range(2)]
+    assert [as_text(card).splitlines()[0] for card in said] == [
+        "Noted. The team counts it. If many people say so, this tip is looked at again.", "That is noted already.",
+    ]  # fmt: skip
+    assert [item.label for item in pressables(said[0])] == ["Less often", "Stop tips"]
+    (row,) = house.rows()
+    assert (row["useless"], row["state"], row["reacted_at"]) == (
+        1,
+        "sent",
+        house.now,
+    )  # it can be answered all the same
+    with pytest.raises(Refused):
+        house.press(button(house.cards()[0], "Not useful"), SAM)
+    house.run(lambda work: house.nudges.store.erase(work.tx, "p_dana", 0.0, work.at))
+    assert house.rows()[0]["useless"] == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["This tip is not useful.", "Tipp nicht nützlich", "conseil inutile", "consejo inútil"]
+)
+def test_not_useful_can_be_typed(house: House, text: str) -> None:
+    assert as_text(house.type(text)) == "This question is closed. There is nothing left to do."
+    house.send()
+    house.type(text)
+    assert [row["useless"] for row in house.rows()] == [1]
 
 
 def test_stop_ends_it_and_it_can_be_taken_back(house: House) -> None:

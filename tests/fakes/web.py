@@ -64,7 +64,8 @@ from bot.helpdesk.sla import load_sla
 from bot.helpdesk.tickets import Tickets
 from bot.helpdesk.triage import Triage, at_the_desk
 from bot.learning.experiments import read_experiments
-from bot.learning.measurement import Figure, Measures
+from bot.learning.finished import Figure
+from bot.learning.measurement import Measures
 from bot.learning.privacy import read_privacy
 from bot.learning.pseudonym import Codes
 from bot.learning.shapes import Library
@@ -391,6 +392,14 @@ FIGURES = (
     Figure("2029-Q4", "after_120", "total", 120, 88),
     Figure("2029-Q4", "stops", "total", 655, 0, 0.0),
     Figure("2029-Q4", "snoozes", "total", -1),
+    Figure("2029-Q4", "useless", "total", 655, 0, 1.0),
+    Figure("2029-Q4", "unwanted", "qr-code-in-a-mail", 31, 31),
+    Figure("2029-Q3", "unwanted", "shared-file-lures", 12, 12),
+    Figure("2029-Q3", "precision", "total", -1),
+    Figure("2029-Q3", "spam", "total", -1),
+    Figure("2029-Q4", "precision", "total", 480, 312),
+    Figure("2029-Q4", "spam", "total", 480, 61),
+    Figure("2029-Q4", "harmless", "total", 480, 0, 0.0),
 )
 
 

@@ -112,7 +112,7 @@ def test_a_text_that_names_a_button_names_it_right(language: str) -> None:
 
 
 def test_what_can_be_typed_means_one_thing_in_all_languages() -> None:
-    verbs = ("stop", "resume", "less", "why", "mydata")
+    verbs = ("stop", "resume", "less", "why", "useless", "mydata")
     said = [
         (phrase, verb) for verb in verbs for text in WORDS.every(f"learning.typed.{verb}") for phrase in text.split("|")
     ]

@@ -43,6 +43,7 @@ def test_every_chart_has_a_name_a_text_and_a_table_with_its_numbers(sam: Any) ->
         "reports-t",
         "first_report-t",
         "tell_us-t",
+        "precision-t",
         "first_try-t",
         "after_30-t",
         "after_120-t",
@@ -67,6 +68,33 @@ def test_rows_that_are_not_shown_say_so_and_nothing_else(sam: Any) -> None:
     shown = {name: re.findall(r">([^<>]+)</td>", rest) for name, rest in cells}
     assert shown["HR and legal"] == ["44", "12", "27 %"]
     assert [shown[name] for name in shown if name.startswith(("Exec", "IT"))] == [["not shown"] * 3] * 2
+
+
+def test_how_many_reports_were_real_and_which_tips_are_not_useful_stand_in_words(sam: Any) -> None:
+    page = str(sam.get(PAGE).text)
+    cells = re.findall(r'<td role="cell" data-label="([^"]+)">([^<]*)</td>', page)
+    assert "2029-Q3: not shown; 2029-Q4: 65 %." in page
+    assert {("Attack or practice mail", "312"), ("Spam", "61"), ("Spam", "not shown"), ("People", "31")} <= set(cells)
+    signs = dict(re.findall(r'data-label="Sign">([^<]+)</td>.*?data-label="Now">([^<]+)<', page))
+    assert signs["People who called a tip not useful"] == "over the limit"
+    assert signs["Reports that turned out harmless"] == "within the limit"
+    named = re.findall(r'data-label="Tip">([^<]+)</td>', page)
+    assert len(named) == 1  # of the newest quarter
+
+
+def test_the_file_holds_what_the_page_shows_and_no_more(sam: Any) -> None:
+    answer = sam.get(f"{PAGE}/figures.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    lines = [line.replace('"', "") for line in answer.content.decode("utf-8-sig").split("\r\n")]
+    assert lines[0] == "period,figure,group,state,n,hits,value"
+    assert {
+        "2029-Q4,precision,total,shown,480,312,0.65", "2029-Q4,spam,total,shown,480,61,0.1271",
+        "2029-Q3,precision,total,hidden,,,", "2029-Q4,tell_us,total,unknown,,,", "2029-Q4,useless,total,over,,,",
+        "2029-Q4,snoozes,total,few,,,", "2029-Q4,unwanted,qr-code-in-a-mail,shown,31,,",
+        "2030-02,reports,total,shown,655,71,11.8", "2030-02,reports,hr_legal,shown,44,12,",
+        "2030-02,first_report,total,shown,12,,7.5", "2029-Q4,first_try,total,shown,510,350,0.6863",
+    } <= set(lines)  # fmt: skip
+    assert not any("-1" in line.split(",")[4:] or "-2" in line.split(",")[4:] for line in lines)
 
 
 def test_without_an_agreement_the_page_says_that_nothing_is_measured(fixture: Fixture, sam: Any) -> None:
