@@ -29,8 +29,8 @@ class Pace:
     crashes: int = 20  # of the process while it ran this job
     keep: float = 14 * 86400.0  # finished jobs; the same key runs again after that
     keep_timed: float = 86400.0  # finished jobs of a schedule
-    beat: float = 10.0  # between two heartbeats of a replica
-    silence: float = 60.0  # until a replica is taken for dead
+    beat: float = 5.0  # between two heartbeats of a replica
+    silence: float = 40.0  # until a replica is taken for dead: its jobs are another's within a minute
 
 
 @dataclass(frozen=True)

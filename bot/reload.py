@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from bot.errors import ContentError, Fault
+from bot.errors import ContentError, Fault, StoreUnavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -70,10 +70,12 @@ class Watched(Generic[T]):
 
 
 class Poller:
-    """Polls everything that is watched, once a second, in a thread."""
+    """Polls everything that is watched, once a second, in a thread; `before` brings what comes from elsewhere to the disk."""
 
-    def __init__(self, watched: Sequence[Watched[object]], interval: float = 1.0) -> None:
-        self._watched, self._interval = watched, interval
+    def __init__(
+        self, watched: Sequence[Watched[object]], interval: float = 1.0, before: Callable[[], object] = lambda: None
+    ) -> None:
+        self._watched, self._interval, self._before = watched, interval, before
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="content", daemon=True)
 
@@ -85,8 +87,17 @@ class Poller:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
+            self._fetch()
             for item in self._watched:
                 try:
                     item.poll()
                 except Exception:
                     log.exception("content could not be polled", extra={"content": item.name})
+
+    def _fetch(self) -> None:
+        try:
+            self._before()
+        except StoreUnavailable as error:
+            log.warning("edits from elsewhere wait: %s", error)
+        except Exception:
+            log.exception("edits from elsewhere could not be fetched")

@@ -11,6 +11,8 @@ from bot.ports import Db
 BOXES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("attachment", "body"): ("id", "attachment"),
     ("caller_code", "code"): ("id", "caller-code"),
+    ("content_file", "sealed"): ("path", "content"),
+    ("content_version", "sealed"): ("version", "content"),
     ("identity", "sealed"): ("pseudonym", "identity"),
     ("letter", "sealed"): ("id", "letter"),
     ("mail", "body"): ("sha256", "mail"),

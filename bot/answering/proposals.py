@@ -10,6 +10,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,10 +24,10 @@ from bot.answering.knowledge import FOLDER, read_answers
 from bot.cards import Block, Card, Input, Text
 from bot.content import Document, Faults, Shelf, parse, read
 from bot.errors import Conflict, Refused
-from bot.kept import replace_file
 from bot.model import Action, Person
 from bot.organisation import Organisation, pick
 from bot.ports import Clock, Payload, Row, Tx
+from bot.shared_folder import SharedFolder
 from bot.turn import Effect, Turn, Work
 
 ACTION = "answering.propose"
@@ -58,13 +59,13 @@ class Looked:
 
 @dataclass(frozen=True)
 class Proposals:
-    """`shelf` and `vocabulary` are those of the knowledge base; `folder` is the organisation's own, where answers are written."""
+    """`shelf` and `vocabulary` are those of the knowledge base; `shared` is where the organisation's own answers are written."""
 
     store: ProposalStore
     shelf: Callable[[], Shelf]
     vocabulary: Callable[[], Vocabulary]
     organisation: Callable[[], Organisation]
-    folder: Path
+    shared: SharedFolder
     cache: Path | None
     clock: Clock
 
@@ -137,10 +138,9 @@ class Proposals:
     def write(self, payload: Payload) -> None:
         """Job `answering.keep`: the file of the stored proposal `payload["proposal"]`. Never over one that is there."""
         row = self.store.proposal(payload["proposal"])
-        path = self.folder / FOLDER / f"{row['entry']}.yaml" if row else None
-        if row and path and not path.exists():
-            data = str(row["yaml"]).encode()
-            replace_file(path, lambda out: out.write(data))
+        if row:
+            with suppress(Conflict):  # somebody else's is there
+                self.shared.put(f"{FOLDER}/{row['entry']}.yaml", str(row["yaml"]).encode(), "", str(row["author"]))
 
     # inside
 

@@ -1,10 +1,9 @@
-"""Putting approved changes on disk: never over a file that is not the one they started from."""
+"""Putting approved changes into the organisation's folder: never over a file that is not the one they started from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from bot.answering.changes import Change, ChangeStore, Filed, sha_of
@@ -12,8 +11,9 @@ from bot.answering.checking import label_of
 from bot.answering.proposals import slug
 from bot.answering.telling import Telling
 from bot.content import Shelf
-from bot.kept import replace_file
+from bot.errors import Conflict, RetryLater
 from bot.ports import Payload
+from bot.shared_folder import SharedFolder
 from bot.turn import Work
 
 T = TypeVar("T")
@@ -22,11 +22,11 @@ JOB = "authoring.write"
 
 @dataclass(frozen=True)
 class Writer:
-    """`run` runs a change of the database in one transaction. `folder` is the organisation's own."""
+    """`run` runs a change of the database in one transaction. `shared` is the organisation's own folder."""
 
     store: ChangeStore
     shelf: Callable[[], Shelf]
-    folder: Path
+    shared: SharedFolder
     telling: Telling
     run: Callable[[Callable[[Work], None]], None]
 
@@ -44,22 +44,24 @@ class Writer:
         change = Change.of(row) if row else None
         if change is None or change.state != "approved":
             return
+        self.shared.sync()
+        seen = self.shared.digest(label_of(change.entry))
         filed = self.filed(change.entry)
         if (filed.sha if filed else "") not in (change.base, sha_of(change.yaml)):
             self.run(lambda work: self._refuse(work, change))
             return
-        self._replace(change)
+        try:
+            self._replace(change, seen)
+        except Conflict as error:  # another replica has just written it: compare again
+            raise RetryLater("somebody else has just changed this file", 1.0) from error
         self.run(lambda work: self._done(work, change))
 
-    def _replace(self, change: Change) -> None:
+    def _replace(self, change: Change, seen: str) -> None:
         """Write the file; where that would only repeat what ships, the organisation's own is taken away instead."""
-        path = self.folder / label_of(change.entry)
-        shipped = Shelf(self.shelf().packaged).file(label_of(change.entry))
-        ours = Path(str(self.shelf().packaged)).resolve() == self.folder.resolve()  # nothing is laid over anything
-        if shipped and not ours and shipped[1].decode() == change.yaml:
-            path.unlink(missing_ok=True)
-        else:
-            replace_file(path, lambda out: out.write(change.yaml.encode()))
+        label = label_of(change.entry)
+        shipped = Shelf(self.shelf().packaged).file(label)
+        repeats = shipped and self.shared.over_what_ships and shipped[1].decode() == change.yaml
+        self.shared.put(label, None if repeats else change.yaml.encode(), seen, change.approver)
 
     def _done(self, work: Work, change: Change) -> None:
         self.store.decide(work.tx, change.id, "approved", "published", "", "", work.at)

@@ -61,6 +61,7 @@ from bot.app.figures import close_figures
 from bot.app.handing import Handing
 from bot.app.mailing import Mailroom
 from bot.app.procedures import Procedures, make_procedures
+from bot.app.sharing import shared_folder
 from bot.app.staff import attach_roster, habits, has_left, make_sources, make_targets, take_slack
 from bot.app.tracking import handlers as tracker_handlers
 from bot.app.tracking import make_tracking
@@ -105,6 +106,7 @@ from bot.reporting.sandbox import Examiner, Sandbox
 from bot.reporting.watching import Watch
 from bot.retention import Retention
 from bot.settings import Settings
+from bot.shared_folder import SharedFolder
 from bot.spool import Spool
 from bot.tokens import Tokens
 from bot.turn import (
@@ -191,6 +193,7 @@ class App:
     switchover: Switchover
     procedures: Procedures
     partners: Partners
+    shared: SharedFolder
     sweeper: Sweeper | None = None
     watch: Watch | None = None
     tracking: Tracking | None = None
@@ -478,8 +481,12 @@ def build(  # noqa: PLR0915 (the list of what there is)
     `StoreUnavailable` with clear words.
     """
     clock = clock or SystemClock()
+    vault = open_vault(settings.key, settings.data)
+    db = db or open_db(settings.database, settings.data)
+    vault.check(db)
+    shared = shared_folder(settings, db, vault, clock)
     if contents is None:
-        # the folder may come later: the first answer that is written here makes it
+        shared.sync()  # what other replicas have; the folder may come later: the first answer that is written makes it
         contents = load_contents(
             settings.knowledge,
             settings.data / "cache",
@@ -487,9 +494,6 @@ def build(  # noqa: PLR0915 (the list of what there is)
             settings.search,
             alone=not settings.approval,
         )
-    vault = open_vault(settings.key, settings.data)
-    db = db or open_db(settings.database, settings.data)
-    vault.check(db)
     roster, release = attach_roster(contents, db, vault, clock)
 
     def org() -> Organisation:
@@ -561,7 +565,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
     )  # fmt: skip
     offers = Proposals(
         SqlQuestionStore(db), lambda: packaged_shelf(settings.knowledge),
-        lambda: answer_vocabulary(org(), contents.gate.current.kinds), org, settings.knowledge, settings.data / "cache",
+        lambda: answer_vocabulary(org(), contents.gate.current.kinds), org, shared, settings.data / "cache",
         clock,
     )  # fmt: skip
 
@@ -616,6 +620,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         settings, contents, db, clock, identities, tickets,
         lambda key: _place_of(core, identities, vault, settings, platforms, key),
         lambda change: holder[0].work(change),  # noqa: PLW0108 (it is made below)
+        shared,
     )  # fmt: skip
     procedures = make_procedures(
         contents, db, vault, clock, identities, tickets, oncall, reach, lambda change: holder[0].work(change),  # noqa: PLW0108
@@ -670,7 +675,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         Triage(SqlTriageStore(db), tickets, lambda person: at_the_desk(person, org()), words),
         roster=roster, measures=measures, handing=handing, stop=[release],
         sources=sources, targets=targets, about=about,
-        waves=waves, switchover=switchover, procedures=procedures, partners=partners,
+        waves=waves, switchover=switchover, procedures=procedures, partners=partners, shared=shared,
     )  # fmt: skip
     front = FrontDesk(app)
     holder.append(app)

@@ -19,6 +19,7 @@ from bot.model import Place
 from bot.people import Identities
 from bot.ports import Clock, Db
 from bot.settings import Settings
+from bot.shared_folder import SharedFolder
 from bot.turn import Escalation, Work
 
 
@@ -31,6 +32,7 @@ def make_authoring(
     escalation: Escalation,
     place_of: Callable[[str], Place | None],
     work: Callable[[Callable[[Work], None]], None],
+    shared: SharedFolder,
 ) -> tuple[Authoring, Reviews]:
     """What writes answers, and what asks their keepers.
 
@@ -44,6 +46,7 @@ def make_authoring(
         return rota.file.manager if rota else ""
 
     def reload() -> tuple[Fault, ...]:
+        shared.sync()
         contents.knowledge.poll()
         return contents.knowledge.faults
 
@@ -64,7 +67,7 @@ def make_authoring(
             ),
             organisation=lambda: contents.organisation.current, library=lambda: contents.knowledge.current.library,
             reload=reload, trying=trying, keepers=keepers,
-            writer=Writer(store, lambda: shelf, settings.knowledge, telling, work), redact=lambda text: redact(text).text,
+            writer=Writer(store, lambda: shelf, shared, telling, work), redact=lambda text: redact(text).text,
             clock=clock, alone=not settings.approval,
         )
     )  # fmt: skip

@@ -86,8 +86,9 @@ class Contents:
         """What is wrong with what lies on disk now (the last good versions are in use)."""
         return sorted({fault for item in self.watched() for fault in item.faults} | set(self.gate.current.faults))
 
-    def poller(self) -> Poller:
-        return Poller(self.watched())
+    def poller(self, before: Callable[[], object]) -> Poller:
+        """`before` brings the folder up to date first."""
+        return Poller(self.watched(), before=before)
 
 
 def load_contents(

@@ -23,6 +23,7 @@ from bot.content import Faults, Shelf, packaged_shelf, parse
 from bot.errors import ConfigError, ContentError, NotFound
 from bot.kept import replace_file
 from bot.model import Person
+from bot.shared_folder import SharedFolder
 from bot.turn import Work
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def hand_over(app: App, old: str, new: str, *, write: bool = True) -> HandedOver
         said = f"{receiver.name} has no desk role, and {giver.name} holds {len(held)} ticket(s)"
         raise ConfigError(f"{said}: give them to the desk first")
     if write:
-        _write(
-            app.settings.knowledge, {name: text for name, (text, _) in files.items()}, alone=not app.settings.approval
-        )
+        _write(app.shared, {name: text for name, (text, _) in files.items()}, alone=not app.settings.approval)
         app.work(lambda work: _records(app, work, giver, giver_key, receiver, held))
     return HandedOver({name: what for name, (_, what) in files.items()}, tuple(held), len(open_))
 
@@ -152,10 +151,12 @@ def _rota(value: Mapping[str, Any], old: str, new: str) -> Iterator[tuple[At, Va
         yield ("overrides",), [{**one, "who": new} if one.get("who") == old else one for one in overrides]
 
 
-def _write(folder: Path, texts: Mapping[str, str], *, alone: bool) -> None:
+def _write(shared: SharedFolder, texts: Mapping[str, str], *, alone: bool) -> None:
     """All files or none: they are checked together first. Raises `ContentError` with what would be wrong then."""
     if not texts:
         return
+    folder = shared.folder
+    seen = {name: shared.digest(name) for name in texts}
     before = {(fault.what, fault.line) for fault in lint(folder if folder.is_dir() else None, alone=alone)[0]}
     with tempfile.TemporaryDirectory(prefix="secdesk-") as place:
         tried = Path(place) / "knowledge"
@@ -167,7 +168,7 @@ def _write(folder: Path, texts: Mapping[str, str], *, alone: bool) -> None:
     if faults:
         raise ContentError(faults)
     for name, text in texts.items():
-        _put(folder / name, text)
+        shared.put(name, text.encode(), seen[name], "secdesk")
 
 
 def _put(path: Path, text: str) -> None:

@@ -46,23 +46,38 @@ class Server:
         flags = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--no-instructions", "-U", "postgres"]
         self._run([str(programs / "initdb"), "-D", data, *flags])
         settings = [part for setting in ("listen_addresses=", *FAST) for part in ("-c", setting)]
-        self._process = subprocess.Popen(
-            [str(programs / "postgres"), "-D", data, "-k", str(self._folder), *settings],
-            user=self._user,
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log").open("wb"),
-        )
+        self._command = [str(programs / "postgres"), "-D", data, "-k", str(self._folder), *settings]
+        self.start()
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._folder / ".s.PGSQL.5432"
+
+    def start(self) -> None:
+        """Start it (again)."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                user=self._user,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         self._wait()
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """Stop it as an administrator does: who is connected is thrown out; what was committed stays."""
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, command: list[str]) -> None:

@@ -12,6 +12,7 @@ from adapters.channels.web import web_place
 from adapters.directories.file import FileDirectory, load_people
 from adapters.stores.audit import SqlAuditStore
 from adapters.stores.authoring import SqlAuthoringStore
+from adapters.stores.content import SqlContentStore
 from adapters.stores.core import SqlCoreStore, SqlIdentityStore
 from adapters.stores.open import open_db
 from adapters.vault import KeyVault
@@ -33,6 +34,7 @@ from bot.model import Outcome, Person
 from bot.organisation import Organisation
 from bot.people import Identities
 from bot.ports import Db
+from bot.shared_folder import SharedFolder
 from bot.turn import Work
 from tests.fakes.web import FakeClock, sample_organisation
 
@@ -154,7 +156,9 @@ class AuthorDesk:
         trying = Trying(
             self.knowledge, self.trials, lambda: self.shelf, lambda text: "fire" if "help" in text else "none"
         )
-        writer = Writer(self.store, lambda: self.shelf, self.folder, telling, self.work)
+        assert self.db is not None
+        shared = SharedFolder(SqlContentStore(self.db, self.vault), self.folder, self.place, self.clock)
+        writer = Writer(self.store, lambda: self.shelf, shared, telling, self.work)
         return Authoring(
             Parts(
                 store=self.store, shelf=lambda: self.shelf, vocabulary=self.vocabulary, organisation=lambda: self.org,
