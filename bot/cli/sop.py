@@ -201,6 +201,8 @@ def _evidence(options: argparse.Namespace) -> Evidence | None:
 def _export(app: App, options: argparse.Namespace) -> int:
     one = _run(app, options.name)
     file = app.procedures.exports.file(one, options.format, app.organisation().file.language, app.clock.now())
+    who = app.identities.meet_all([app.person(options.person)], app.clock.now())[0].key if options.person else "secdesk"
+    app.work(lambda work: work.audit(who, "run.export", one.id, form=options.format))
     if str(options.out) == "-":
         sys.stdout.buffer.write(file.data)
         return 0

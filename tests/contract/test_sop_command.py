@@ -114,6 +114,8 @@ def test_the_other_forms_are_written_where_it_is_said(run: Sop, house: House, fo
     run("start", "takeover", "--as", SAM)
     assert run("export", "RUN-1", "--format", form)[1].startswith(f"RUN-1.{form}: ")
     assert (house.folder / f"RUN-1.{form}").stat().st_size > 100
+    (row,) = house.rows("SELECT subject FROM audit WHERE action = 'run.export'")
+    assert "RUN-1" == row["subject"]
 
 
 def test_nobody_and_nothing_is_refused_in_one_line(run: Sop) -> None:
