@@ -1,4 +1,4 @@
-"""A context made quick to ask: compiled wording, brands by word, by domain and by look. Made once a context."""
+"""A context made quick to ask: compiled wording, brands by word, by domain and by look. Made once for the same content."""
 
 from __future__ import annotations
 
@@ -106,13 +106,17 @@ class Index:
         return host
 
 
+_MADE_OF = ("phrases", "ideas", "fillers", "brands", "partners", "hosts")  # the fields that an index reads
 _made: list[Index] = []
 
 
 def index(context: Context) -> Index:
-    """The index of a context; the last few are kept (compared by identity, since contexts are large)."""
+    """The index of a context; the last few are kept (compared by identity, since contexts are large).
+
+    A context with another history, which each mail brings, has the same one.
+    """
     for known in _made:
-        if known.context is context:
+        if all(getattr(known.context, name) is getattr(context, name) for name in _MADE_OF):
             return known
     _made.append(Index(context))
     del _made[:-4]
