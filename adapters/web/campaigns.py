@@ -61,7 +61,7 @@ class CampaignPages:
             raise NotFound(role)
         audience = Audience(frozenset({role} if role else ()))
         title = " ".join(self._services.redact(fields.get("title", "")).split())[:80]
-        order = Order(lesson, audience, title or pick(found.title, org.file.language), test=fields.get("test") == "1")
+        order = Order(lesson, audience, title, test=fields.get("test") == "1")
         waves, work, now = self._campaigns.waves, self._services.work, self._services.clock.now()
         self._campaigns.later(lambda: waves.start(work, look.person.key, order, now))
         word = "console.done.campaign_test" if order.test else "console.done.campaign"

@@ -16,7 +16,7 @@ from bot.learning.memory import DAY
 from bot.learning.record import Record
 from bot.learning.shapes import Lesson, Question
 from bot.learning.wording import feedback_card, say_card
-from bot.organisation import fill, pick
+from bot.organisation import Words, fill, pick
 from bot.ports import Tx
 from bot.turn import Effect, Turn, Work
 
@@ -61,8 +61,7 @@ class Footers:
                 continue
             self._store.add(work.tx, [_decided(turn.person.key, lesson.id, work.at)])
             title = fill(pick(lesson.title, turn.lang), turn.values)[0]
-            label = self._nudges.organisation().words.say(turn.lang, "learning.footer", title=title)
-            return [Buttons((Button(label[:75], "learning.show", lesson.id),))]
+            return [line(lesson.id, title, self._nudges.organisation().words, turn.lang)]
         return []
 
     def show(self, turn: Turn, name: str) -> Effect:
@@ -118,6 +117,12 @@ class Footers:
         theirs = lesson.fits(learner.roles | {learner.track}, learner.high_risk, learner.groups)
         diary, _ = planner.diary(learner)
         return theirs and lesson.sendable(diary.day(turn.at)) and not planner.barred(lesson, learner, record)
+
+
+def line(lesson: str, title: str, words: Words, lang: str) -> Block:
+    """The line: a button that opens the lesson."""
+    label = words.say(lang, "learning.footer", title=title)
+    return Buttons((Button(label[:75], "learning.show", lesson),))
 
 
 def _decided(person: str, lesson: str, at: float) -> dict[str, object]:

@@ -24,7 +24,7 @@ from bot.learning.record import Record
 from bot.learning.waves import Audience
 from bot.learning.workdays import ONE_DAY, Diary
 from bot.model import Person, Place
-from bot.organisation import fill, pick
+from bot.organisation import Words, fill, pick
 from bot.ports import Row, Tx
 from bot.turn import Work
 
@@ -208,21 +208,23 @@ class Switchover:
         return int(bool(delivery))
 
     def _card(self, step: Step, day: date, person: Person, at: float) -> Card:
-        """What is said, and the answer that goes with it."""
         org = self._nudges.organisation()
         spoken = (person.language, person.language.partition("-")[0])
         lang = next((code for code in spoken if code in step.text), org.file.language)
-        values = {**org.values(person.entity, lang), DAY: say_day(day, lang, org.words)}
-        texts = [pick(step.text, lang), pick(step.text, lang).partition(". ")[0] + "."]
-        said = next((text for text, unset in (fill(text, values) for text in texts) if not unset), "")
         entry = next((card for name in step.entries if (card := self._entry(name, person, at))), None)
-        blocks: list[Block] = [Text(said)] if said else []
-        if entry:
-            blocks += [Text(entry.title, "strong"), *entry.blocks]
-        source = entry.source if entry else ""
-        return Card(
-            fill(pick(step.title, lang), values)[0], tuple(blocks), "answer", source=source, lang=lang, private=True
-        )
+        return step_card(step, day, lang, org.values(person.entity, lang), org.words, entry)
+
+
+def step_card(step: Step, day: date, lang: str, values: Mapping[str, str], words: Words, entry: Card | None) -> Card:
+    """What is said, and the answer that goes with it. A text that names a value which is not set is cut to its first sentence."""
+    known = {**values, DAY: say_day(day, lang, words)}
+    texts = [pick(step.text, lang), pick(step.text, lang).partition(". ")[0] + "."]
+    said = next((text for text, unset in (fill(text, known) for text in texts) if not unset), "")
+    blocks: list[Block] = [Text(said)] if said else []
+    if entry:
+        blocks += [Text(entry.title, "strong"), *entry.blocks]
+    source = entry.source if entry else ""
+    return Card(fill(pick(step.title, lang), known)[0], tuple(blocks), "answer", source=source, lang=lang, private=True)
 
 
 def _aim(diary: Diary, step: _Step) -> date:

@@ -19,6 +19,7 @@ from bot.learning.nudges import Nudges, Run, nudge_id
 from bot.learning.planner import Decision, Planner
 from bot.learning.record import Record
 from bot.model import Person, Place
+from bot.organisation import pick
 from bot.ports import Row, Tx
 from bot.turn import EmergencyRaised, Work
 
@@ -152,7 +153,7 @@ class Waves:
 
     def preview(self, order: Order, now: float) -> list[Decision]:
         """What would be decided for everybody it is for; nothing is kept."""
-        self._lesson(order)
+        order = self._complete(order)
         staff = [person for person in self._nudges.staff() if order.audience.holds(person)]
         return [
             decision
@@ -170,11 +171,11 @@ class Waves:
     ) -> str:
         """Plan it for everybody; the campaign's id. Raises `NotFound`, `ConfigError`. It begins when all are planned: one that
         dies before is `planning` for ever and sends nothing."""
-        lesson = self._lesson(order)
+        order = self._complete(order)
         wave = "w" + uuid.uuid4().hex[:12]
         staff = [person for person in self._nudges.staff() if order.audience.holds(person)]
         row = {
-            "id": wave, "kind": "lesson", "lesson": lesson, "title": order.title or lesson, "audience": order.audience.dump(),
+            "id": wave, "kind": "lesson", "lesson": order.lesson, "title": order.title, "audience": order.audience.dump(),
             "test": int(order.test), "at_once": int(order.at_once), "actor": actor, "at": now,
         }  # fmt: skip
         run(lambda work: self._store.add(work.tx, row))
@@ -256,13 +257,14 @@ class Waves:
 
     # inside
 
-    def _lesson(self, order: Order) -> str:
+    def _complete(self, order: Order) -> Order:
+        """The order with a title, since people read it: the lesson's own, if it has none."""
         lesson = self._nudges.lessons().lessons.get(order.lesson)
         if lesson is None:
             raise NotFound(f"there is no lesson {order.lesson}; see the lessons folder")
         if lesson.status != "published":
             raise ConfigError(f"{order.lesson} is not published")
-        return lesson.id
+        return replace(order, title=order.title or pick(lesson.title, self._nudges.organisation().file.language))
 
     def _directory(self, now: float) -> Mapping[str, Person]:
         if not 0 <= now - self._read_at < DIRECTORY:
@@ -276,7 +278,7 @@ class Waves:
         records = self._nudges.records([person.key for person in staff if person.key], now)
         for person in staff:
             learner = self._nudges.learner(person)
-            facts = (("campaign", order.title or order.lesson),)
+            facts = (("campaign", order.title),)
             decision = planner.place(
                 learner, records.get(person.key, Record()), order.lesson, now, salt=wave, facts=facts
             )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
+from bot.app import App
 from bot.cards import as_text, load, pressables
+from bot.learning.waves import Audience, Order
 from bot.turn import place_key
 from tests.fakes import desk as fakes
 from tests.fakes.desk import House
@@ -23,7 +27,7 @@ FILES = {
     ),
     "notes.pdf": b"%PDF-1.7\n%not a mail",
 }
-KEYS = {"who", "says", "presses", "sends", "desk", "text", "told", "expects", "not", "tone"}
+KEYS = {"who", "says", "presses", "sends", "desk", "text", "tip", "wave", "told", "expects", "not", "tone"}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
@@ -47,11 +51,14 @@ def played(house: House, turn: dict[str, Any]) -> tuple[str, str]:
     """What the person reads after a turn, and the tone of the card."""
     who = turn["who"]
     house.clock.forward(2)
+    if happened(house.app, turn):
+        return "", ""
     if "desk" in turn:
         house.act(turn["desk"], house.tickets()[0].number, who, *([turn["text"]] if "text" in turn else []))
         return "", ""
     if "told" in turn:
         house.settle()
+        house.app.deliver_waiting()
         return "\n".join(as_text(card) for card in house.posts(who)[-2:]), ""
     if "presses" in turn:
         card = load(house.app.core.last_card(house.key(who), place_key(house.place(who))))
@@ -62,3 +69,20 @@ def played(house: House, turn: dict[str, Any]) -> tuple[str, str]:
     else:
         reply = house.say(who, turn["says"])
     return as_text(reply.card), reply.card.tone
+
+
+def happened(app: App, turn: dict[str, Any]) -> bool:
+    """Whether a turn is something that comes by itself: a tip, or the day on which somebody's mail moves (at their noon)."""
+    who, now = turn["who"], app.clock.now()
+    if "tip" in turn:
+        app.waves.start(app.work, "p_boss", Order(turn["tip"], Audience(people=frozenset({who})), at_once=True), now)
+        assert app.waves.feed(app.work, now) == 1
+    elif "wave" in turn:
+        person, day = app.person(who), turn["wave"]
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(person.timezone))
+        audience, today = Audience(people=frozenset({who})), datetime.fromtimestamp(now, UTC).date()
+        app.work(lambda work: app.switchover.add(work, "p_boss", f"Wave of {who}", day, audience, today))
+        assert app.switchover.look(app.work, noon.timestamp()) == 1
+    else:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from adapters.channels.slack_text import unescape
 from bot.app import App
-from tests.contract.test_dialogues import FILES, FOLDER
+from tests.contract.test_dialogues import FILES, FOLDER, happened
 from tests.fakes import slack_house
 from tests.fakes.slack import DESK, FakeSlack, Json
 from tests.fakes.slack_app import Driver, buttons, run, shown
@@ -40,6 +41,8 @@ def test_dialogue(path: Path, app: App, slack: FakeSlack) -> None:
 async def played(t: Driver, turn: dict[str, Any]) -> str:
     """What the person reads after a turn."""
     who = turn["who"]
+    if await asyncio.to_thread(happened, t.app, turn):
+        return ""
     if "desk" in turn:
         await desk(t, turn["desk"], who, turn.get("text", ""))
         return ""

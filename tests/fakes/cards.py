@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -13,6 +14,10 @@ from bot.answering.knowledge import read_answers
 from bot.app.contents import answer_vocabulary
 from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text
 from bot.content import Faults, packaged_shelf
+from bot.learning.footers import line
+from bot.learning.migration import Step
+from bot.learning.switchover import step_card
+from bot.learning.wording import later_card
 from bot.organisation import Organisation, load_organisation
 
 HOSTILE = "<!channel> <@U123> <https://evil.example|our bank> & *bold* `x` > \u202egnp.exe\u200b @here"
@@ -83,7 +88,8 @@ SAMPLES: dict[str, Card] = {
                 b("Hang up and ring the number on my card", "learning.answer", "n1:a"),
                 b("Answer the security questions", "learning.answer", "n1:b"))),
             Buttons((b("Later", "learning.later", "n1"), b("Less often", "learning.less", "n1"),
-                     b("Stop tips", "learning.stop", "n1"), b("Why me?", "learning.why", "n1"))),
+                     b("Stop tips", "learning.stop", "n1"), b("Why me?", "learning.why", "n1"),
+                     b("Not useful", "learning.useless", "n1"))),
         ),
         "question", private=True,
     ),
@@ -215,6 +221,28 @@ def organisation() -> Organisation:
     faults.check()
     assert org is not None
     return org
+
+
+# cards that the learning pillar makes
+_MOVE = Step(
+    days=0, title={"en": "Your mail is on the new protection system"},
+    text={"en": "The switch was planned for {day}. Held-back mail is in the new quarantine. Ring {helpdesk_phone} in doubt."},
+)  # fmt: skip
+SAMPLES |= {
+    "tip-when": later_card("n1", organisation().words, "en"),
+    "tip-when-german": later_card("n1", organisation().words, "de"),
+    "tip-footer": replace(
+        SAMPLES["answer"],
+        blocks=(
+            *SAMPLES["answer"].blocks,
+            line("ai-tools-and-data", "Before you paste it into an AI tool", organisation().words, "en"),
+        ),
+    ),
+    "migration": step_card(
+        _MOVE, date(2030, 3, 20), "en", {"helpdesk_phone": "+49 30 5550100"}, organisation().words,
+        Card("Where is my old quarantine?", (Text("It stays open until the end of the month."),), "answer", "old-quarantine"),
+    ),
+}  # fmt: skip
 
 
 def packaged_cards() -> Iterator[tuple[str, Card]]:

@@ -91,7 +91,8 @@ SAMPLES: dict[str, Card] = {
                 _b("Answer the security questions", "learning.answer", "n1:b"))),
             Buttons((_b("Report a mail", "reporting.start"),)),
             Buttons((_b("Later", "learning.later", "n1"), _b("Less often", "learning.less", "n1"),
-                     _b("Stop tips", "learning.stop", "n1"), _b("Why me?", "learning.why", "n1"))),
+                     _b("Stop tips", "learning.stop", "n1"), _b("Why me?", "learning.why", "n1"),
+                     _b("Not useful", "learning.useless", "n1"))),
         ),
         "question", lang="en", private=True,
     ),
@@ -129,7 +130,9 @@ SAMPLES: dict[str, Card] = {
     ),
     "words-only": Card("", (Text("Good to know. Ask me any time."),), "done"),
     "german": Card("Deine Meldung", (Text("Größe: 3 MB — „danke“"),), lang="de"),
-    **{name: EVERY[name] for name in ("partner-pulse", "partner-action", "partner-report")},
+    **{name: EVERY[name] for name in (
+        "partner-pulse", "partner-action", "partner-report", "tip-when", "tip-when-german", "tip-footer", "migration",
+    )},
 }  # fmt: skip
 
 
