@@ -43,6 +43,8 @@ JOB, TIMED, TICK = "job", "timed", "tick"  # the workflows; what a schedule star
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _MANY = 500  # rows a read
 _HOUR = 3600.0
+_SET = 60.0  # seconds that the clock and the monotonic one go apart when somebody sets the clock
+_LONGEST = 2 * _HOUR  # no round of ours waits longer; and what a schedule asks for later than this is not made up for
 _ONE = threading.Lock()  # DBOS keeps one engine a process
 
 
@@ -68,7 +70,8 @@ class DbosJobs:
     `replica` must be stable over restarts and different for each replica: a replica takes up its own unfinished jobs
     when it starts, and nobody else's. `workers` gives kinds a queue of their own, with so many at once in this process.
     `db` holds the heartbeats by which replicas on PostgreSQL find the jobs of a dead one. `on_failed(kind, key, error)`
-    hears of jobs that were given up, at least once each; `error` is the name of an exception, never its text.
+    hears of jobs that were given up, at least once each; `error` is the name of an exception, never its text. `on_lost()`
+    hears that the jobs file is a new one, so that whatever the engine had been given is given again.
     """
 
     def __init__(
@@ -83,11 +86,12 @@ class DbosJobs:
         timezone: str = "UTC",
         schema: str = "secdesk_jobs",
         on_failed: Callable[[str, str, str], None] | None = None,
+        on_lost: Callable[[], object] = lambda: None,
     ) -> None:
         self._url, self._data_dir, self._replica, self._schema = url, data_dir, replica, schema
         self._replicas = Replicas(db) if db is not None and is_postgres(url) else None
         self._workers, self._pace, self._timezone = dict(workers or {}), pace or Pace(), timezone
-        self._on_failed = on_failed
+        self._on_failed, self._on_lost, self._lost = on_failed, on_lost, False
         self._handlers: dict[str, Handler] = {}
         self._schedules: dict[str, tuple[str, str]] = {}
         self._workflows: dict[str, Callable[..., object]] = {}
@@ -217,9 +221,11 @@ class DbosJobs:
             tell("nobody could be told of a job given up", kind, key, raised, 1)
 
     def _tick(self, at: datetime, name: str) -> None:
-        if name in self._schedules:  # else it was taken away while this was queued
+        moment = str(at)  # the engine stores JSON, so in truth this is text already
+        name = name.partition("@")[0]
+        late = time.time() - datetime.fromisoformat(moment).timestamp() > _LONGEST
+        if name in self._schedules and not late:  # else it was taken away while this was queued, or the clock was set
             _, kind = self._schedules[name]
-            moment = str(at)  # the engine stores JSON, so in truth this is text already
             self._enqueue(_Round(TIMED, kind, f"{name}@{moment}", {"schedule": name, "at": moment}), 0.0)
 
     # launching and ending DBOS
@@ -236,7 +242,12 @@ class DbosJobs:
             self.stop()
             if isinstance(error, ConfigError):
                 raise
-            raise StoreUnavailable(f"The job engine cannot start ({type(error).__name__})") from error
+            raise StoreUnavailable(self._cannot_start(error)) from error
+
+    def _cannot_start(self, error: Exception) -> str:
+        where = "the database server" if is_postgres(self._url) else str(self._data_dir / FILE)
+        return (f"The job engine cannot start ({type(error).__name__}): mend {where}. Answers go out all the same, "
+                "and jobs wait in the outbox")  # fmt: skip
 
     def _launch_until_it_works(self) -> None:
         self._stopping.wait(self._after)  # loading the engine would hold up the first answers
@@ -245,7 +256,7 @@ class DbosJobs:
             try:
                 return self._launch()
             except Exception as error:
-                self._state, self._trouble = "failed", f"The job engine cannot start ({type(error).__name__})"
+                self._state, self._trouble = "failed", self._cannot_start(error)
                 log.error("the job engine cannot start and is tried again", extra={"error": type(error).__name__})
             self._stopping.wait(wait)
             wait = min(wait * 2, 30.0)
@@ -266,6 +277,9 @@ class DbosJobs:
             raise
         self._state, self._trouble = "running", ""
         self._ready.set()
+        if self._lost:
+            self._lost = False
+            self._on_lost()
         self._spawn(self._maintain, "jobs-maintenance")
 
     def _register(self) -> None:
@@ -287,8 +301,10 @@ class DbosJobs:
         }
         self._ticker = DBOS.workflow(name=TICK)(tick)
 
-    def _apply_schedules(self) -> None:
+    def _apply_schedules(self, mark: str = "") -> None:
+        """Make the engine's schedules ours. With another `mark` it counts all their times anew."""
         from dbos import DBOS, ScheduleInput  # noqa: PLC0415
+
 
         for known in DBOS.list_schedules():
             if known["schedule_name"] not in self._schedules:
@@ -298,7 +314,7 @@ class DbosJobs:
                 schedule_name=name,
                 workflow_fn=self._ticker,
                 schedule=cron,
-                context=name,
+                context=name + mark,
                 cron_timezone=self._timezone,
             )
             for name, (cron, _) in self._schedules.items()
@@ -324,10 +340,17 @@ class DbosJobs:
         if is_postgres(self._url):
             return "postgresql://" + self._url.split("://", 1)[1]
         path = (self._data_dir / FILE).absolute()
+        self._lost |= not path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA journal_mode = WAL")  # DBOS leaves the slow default
-        connection.close()
+        try:
+            _prepare(path)
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+                raise
+            aside, self._lost = _set_aside(path), True
+            log.error("jobs.db is damaged and was set aside; the outbox gives its jobs again", extra={"kept": aside.name})
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _prepare(path)
         return f"sqlite:///{path}"
 
     def _spawn(self, work: Callable[[], None], name: str) -> None:
@@ -338,9 +361,12 @@ class DbosJobs:
     # housekeeping
 
     def _maintain(self) -> None:
-        swept = -math.inf
+        swept, apart = -math.inf, math.inf
         while not self._stopping.is_set():
             try:
+                if abs(time.time() - time.monotonic() - apart) > _SET:
+                    self.clock_was_set(time.time(), renew=math.isfinite(apart))
+                    apart = time.time() - time.monotonic()
                 self.rescue(time.time())
                 self.bury()
                 if time.monotonic() - swept > _HOUR:
@@ -349,6 +375,22 @@ class DbosJobs:
             except Exception as error:  # the database is away: the next round sees to it
                 log.warning("the job engine's housekeeping failed", extra={"error": type(error).__name__})
             self._stopping.wait(self._pace.beat)
+
+    def clock_was_set(self, now: float, *, renew: bool = True) -> int:
+        """After the clock jumped (or at a start): what waits for a time that it never should goes on now; how many.
+
+        The engine counts a schedule's times from the last one: forward by years it would make up for each of them, and back
+        again it would wait for years. So schedules begin anew.
+        """
+        from dbos import DBOS  # noqa: PLC0415
+
+        if renew:
+            self._apply_schedules(f"@{round(now)}")
+        waiting = DBOS.list_workflows(name=[JOB, TIMED], status="DELAYED", load_input=False, load_output=False)
+        never = [job.workflow_id for job in waiting if (job.delay_until_epoch_ms or 0) > (now + _LONGEST) * 1000]
+        for workflow in never:
+            DBOS.set_workflow_delay(workflow, delay_seconds=0.0)
+        return len(never)
 
     def purge(self, now: float) -> int:
         """Delete finished jobs that are old enough at `now` (epoch seconds); how many."""
@@ -398,6 +440,30 @@ class DbosJobs:
         if now - self._steady_since < self._pace.silence:
             return 0
         return sum(_take_over(dead) for dead in self._replicas.take_dead(now - self._pace.silence))
+
+
+def _prepare(path: Path) -> None:
+    """WAL mode, since DBOS leaves the slow default. Raises `sqlite3.DatabaseError` for a damaged file."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    finally:
+        connection.close()
+    if found != "ok":
+        error = sqlite3.DatabaseError("the file is damaged")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def _set_aside(path: Path) -> Path:
+    """Move a damaged file with its log out of the way, kept for whoever wants to look."""
+    name = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    for ending in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + ending)
+        if part.exists():
+            part.rename(path.with_name(name + ending))
+    return path.with_name(name)
 
 
 def _take_over(dead: str) -> int:

@@ -27,6 +27,9 @@ MAX_ATTEMPTS = 20
 NUDGE = "nudge:"  # how keys of tips begin
 ROWS = 256  # tips looked at in one round
 SAVED = 2.0  # seconds of a rate that may be made up for after a stall
+PROBE = 30.0  # seconds after which a tip may try a channel that failed, though answers wait there too
+CAUGHT_UP = 200  # deliveries that are brought at once to a channel that works again
+HOPELESS = 3  # of them one after the other that are not taken: then it does not work after all
 UNHURRIED = 8  # times that a platform may ask for a wait before we wait longer than it asks
 
 
@@ -38,6 +41,14 @@ class DeliveryStore(Protocol):
     def delivery_state(self, delivery: str) -> str: ...
 
     def settle_delivery(self, delivery: str, state: str, at: float, *, ref: str = "", error: str = "") -> None: ...
+
+    def refuse(self, delivery: str, error: str) -> None:
+        """It was not taken and waits again, with one try fewer."""
+        ...
+
+    def untaken(self, channel: str, refusals: int, limit: int) -> list[str]:
+        """Answers that this channel did not take so far, and refused fewer times than that: the oldest first."""
+        ...
 
 
 class OutboxStore(Protocol):
@@ -86,9 +97,15 @@ class Deliverer:
     ) -> None:
         self._store, self._channels, self._clock, self._bridge, self._count = store, channels, clock, bridge, count
         self._unreached, self._left = unreached, left
+        self._failed_at: dict[str, float] = {}  # channels whose last message was not taken, and when that was
+        self.aside: Callable[[Callable[[], None]], None] = _in_a_thread  # where what waits is brought
 
     def send(self, delivery: str) -> bool:
-        """Send it if it still has to be sent; True when it is on the platform. Raises `RetryLater` to come again."""
+        """Send it if it still has to be sent; True when it is on the platform. Raises `RetryLater` to come again.
+
+        After an outage each message would come when its own pause ends, in any order. So the first one that is taken again
+        brings all answers that wait there, the oldest first.
+        """
         row = self._store.claim_delivery(delivery, self._clock.now(), LEASE)
         if row is None:
             return self._settled(delivery)
@@ -107,20 +124,51 @@ class Deliverer:
             self._unreached(delivery, str(error))
             return self._give_up(delivery, "unreachable", str(error))
         except Exception as error:
-            asked_to_wait = isinstance(
-                error, RetryLater
-            )  # so it is no failure, however often: an outage may take a day
-            if row["attempts"] >= MAX_ATTEMPTS and not asked_to_wait:
-                return self._give_up(delivery, "failed", type(error).__name__)
-            self._store.settle_delivery(delivery, "queued", self._clock.now(), error=type(error).__name__)
             if not isinstance(error, ChannelError | TimeoutError | OSError):
+                self._store.settle_delivery(delivery, "queued", self._clock.now(), error=type(error).__name__)
                 raise  # a fault of ours: the engine counts it
-            seconds = error.seconds if isinstance(error, RetryLater) else 0.0
-            tried = row["attempts"] - (UNHURRIED if asked_to_wait else 0)
-            seconds = max(seconds, min(2.0 ** min(tried, 9), 300.0) if tried > 0 else 0.0)
-            raise RetryLater("the channel did not take it", seconds) from error
+            self._failed_at[row["channel"]] = self._clock.now()
+            return self._not_taken(row, error)
         self._store.settle_delivery(delivery, "sent", self._clock.now(), ref=f"{ref.conversation}/{ref.id}")
+        if self._failed_at.pop(row["channel"], None) is not None:
+            self.aside(lambda: self._catch_up(row["channel"]))
         return True
+
+    def resting(self) -> list[str]:
+        """Channels that tips leave alone: they do not work just now, and answers wait for them."""
+        now = self._clock.now()
+        failing = [name for name, at in self._failed_at.items() if abs(now - at) < PROBE]
+        return [name for name in failing if self._store.untaken(name, MAX_ATTEMPTS, 1)]
+
+    def _not_taken(self, row: Row, error: Exception) -> bool:
+        """It waits for its next try: raises `RetryLater`. False where there is none left."""
+        if isinstance(error, RetryLater):  # no refusal, however often: an outage may take a day
+            self._store.settle_delivery(row["id"], "queued", self._clock.now(), error=type(error).__name__)
+            seconds, tried = error.seconds, row["attempts"] - UNHURRIED
+        else:
+            seconds, tried = 0.0, row["refusals"] + 1
+            if tried >= MAX_ATTEMPTS:
+                return self._give_up(row["id"], "failed", type(error).__name__)
+            self._store.refuse(row["id"], type(error).__name__)
+        seconds = max(seconds, min(2.0 ** min(tried, 9), 300.0) if tried > 0 else 0.0)
+        raise RetryLater("the channel did not take it", seconds) from error
+
+    def _catch_up(self, channel: str) -> None:
+        """Send the answers that wait for a channel that works again. Their own jobs find them sent.
+
+        The last try of each is left to its own time, since it may be the only one that this channel never takes.
+        """
+        hopeless = 0
+        for delivery in self._store.untaken(channel, MAX_ATTEMPTS - 1, CAUGHT_UP):
+            try:
+                self.send(delivery)
+            except Exception as error:
+                hopeless += 1
+                log.info("waits on", extra={"delivery": delivery, "error": type(error).__name__})
+                if hopeless >= HOPELESS:
+                    return
+            else:
+                hopeless = 0
 
     def _settled(self, delivery: str) -> bool:
         state = self._store.delivery_state(delivery)
@@ -134,11 +182,43 @@ class Deliverer:
         return False
 
 
-class Sweeper:
-    """Drains due outbox rows into the job engine, keyed; woken after each commit, and every `interval` seconds."""
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=lambda: _guarded(work), name="catch-up", daemon=True).start()
 
-    def __init__(self, store: OutboxStore, jobs: Jobs, clock: Clock, interval: float = 0.5) -> None:
-        self._store, self._jobs, self._clock, self._interval = store, jobs, clock, interval
+
+class ClockWatch:
+    """Tells when the clock was set: when it and the monotonic one have gone apart."""
+
+    MOST = 60.0  # seconds
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._apart = clock, clock.now() - time.monotonic()
+
+    def jumped(self) -> bool:
+        """Whether that has happened since the last look."""
+        apart = self._clock.now() - time.monotonic()
+        jumped = abs(apart - self._apart) > self.MOST
+        if jumped:
+            log.warning("the clock was set", extra={"seconds": round(apart - self._apart)})
+            self._apart = apart
+        return jumped
+
+
+class Sweeper:
+    """Drains due outbox rows into the job engine, keyed; woken after each commit, and every `interval` seconds.
+
+    `mend(now)` brings back times that a clock ahead of ours has left: at the start, and whenever the clock was set.
+    """
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        jobs: Jobs,
+        clock: Clock,
+        interval: float = 0.5,
+        mend: Callable[[float], object] = lambda _now: None,
+    ) -> None:
+        self._store, self._jobs, self._clock, self._interval, self._mend = store, jobs, clock, interval, mend
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -175,9 +255,12 @@ class Sweeper:
             self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        now = self._clock.now()
+        now, watch = self._clock.now(), ClockWatch(self._clock)
+        self._guarded(lambda: self._mend(now))
         self._guarded(lambda: self._store.requeue_lost(now - 300, now))
         while not self._stop.is_set():
+            if watch.jumped():
+                self._guarded(lambda: self._mend(self._clock.now()))
             self._guarded(self.sweep)
             self._wake.wait(self._interval)
             self._wake.clear()
@@ -197,7 +280,7 @@ class Pump:
 
     Tips never enter the job engine: live messages don't stand behind them there, a hundred thousand of them cost it nothing,
     and one that is cancelled is simply not found any more. The platform's own pace holds as well, and leaves its burst to
-    people who wait for an answer. `feed` is asked to bring what is due, `held` whether nothing may go now, `mine` whether it is
+    people who wait for an answer. `resting` names channels that tips leave alone. `feed` is asked to bring what is due, `held` whether nothing may go now, `mine` whether it is
     this process's turn: of several replicas one sends, so the rates hold over all of them.
     """
 
@@ -211,12 +294,14 @@ class Pump:
         feed: Callable[[], object] = lambda: None,
         held: Callable[[], bool] = lambda: False,
         mine: Callable[[], bool] = lambda: True,
+        resting: Callable[[], Sequence[str]] = lambda: (),
         workers: int = 24,
         look: float = 0.1,
         idle: float = 1.0,
     ) -> None:
         self._store, self._send, self._clock, self._feed, self._held = store, send, clock, feed, held
         self._rates, self._workers, self._look, self._idle, self._mine = rates, workers, look, idle, mine
+        self._resting = resting
         self._allowed: dict[str, float] = {}
         self._filled = time.monotonic()
         self._away: set[str] = set()  # keys that a worker has
@@ -253,7 +338,7 @@ class Pump:
             return 0
         begun, before = 0, set(self._away)  # what is done while we look must not cost a turn again
         spent = [channel for channel, left in self._allowed.items() if left < 1.0]  # a slow one holds up no other
-        for row in self._store.due_tips(self._clock.now(), ROWS, spent):
+        for row in self._store.due_tips(self._clock.now(), ROWS, [*spent, *self._resting()]):
             if len(self._away) >= self._workers:
                 break
             if row["key"] in before or row["key"] in self._away or not self._may(row["channel"]):

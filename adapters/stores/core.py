@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from bot.ports import Db, Row, Tx
-from bot.turn import SENDING, TIP
+from bot.turn import BULK, SENDING, TIP
 
 
 class SqlCoreStore:
@@ -112,6 +112,18 @@ class SqlCoreStore:
             sql = f"{take} state = 'sending' AND lease_until < :at RETURNING *"
             left = tx.query(sql, id=delivery, at=at, until=at + lease)
             return {**left[0], "again": True} if left else None
+
+    def refuse(self, delivery: str, error: str) -> None:
+        sql = """UPDATE delivery SET state = 'queued', error = :error, lease_until = 0, refusals = refusals + 1
+                 WHERE id = :id"""
+        with self._db.tx() as tx:
+            tx.execute(sql, id=delivery, error=error[:300])
+
+    def untaken(self, channel: str, refusals: int, limit: int) -> list[str]:
+        sql = """SELECT id FROM delivery WHERE channel = :channel AND state = 'queued' AND attempts > 0
+                 AND refusals < :refusals AND priority < :bulk ORDER BY created_at LIMIT :limit"""
+        rows = self._db.query(sql, channel=channel, refusals=refusals, bulk=BULK, limit=limit)
+        return [str(row["id"]) for row in rows]
 
     def delivery_state(self, delivery: str) -> str:
         row = _first(self._db.query("SELECT state FROM delivery WHERE id = :id", id=delivery))

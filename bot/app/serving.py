@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 import uvicorn
 
 from adapters.engine import DbosJobs
+from adapters.stores.clock_jumps import mend_times
 from adapters.web.app import create_web
 from adapters.web.metrics import Metrics
+from adapters.web.slow_clients import TimedProtocol, many_connections
 from bot.app import App, partnering, posting, tracking
 from bot.app.api import SCHEDULES as API
 from bot.app.calling import SCHEDULES
@@ -160,7 +162,7 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
     app.count = metrics.outcome
     jobs = DbosJobs(
         app.settings.database, app.settings.data, replica=app.settings.replica, db=app.db, workers=WORKERS,
-        on_failed=lambda _kind, key, error: app.core.failed(key, error),
+        on_failed=lambda _kind, key, error: app.core.failed(key, error), on_lost=lambda: give_again(app),
     )  # fmt: skip
     jobs.schedule("lessons", "*/10 * * * *", "learning.send")
     jobs.schedule("reviews", "25 * * * *", "authoring.reviews")
@@ -181,7 +183,7 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
     for name, (cron, kind) in schedules.items():
         jobs.schedule(name, cron, kind)
     jobs.start(app.handlers(), wait=False, after=ENGINE_AFTER)
-    app.sweeper = Sweeper(app.core, jobs, app.clock)
+    app.sweeper = Sweeper(app.core, jobs, app.clock, mend=lambda now: mend_times(app.db, now))
     edge = Edge(app, metrics)
     poller = app.contents.poller(app.shared.sync)
     mailbox = posting.mailbox(app.settings, posting.tokens(app.settings))
@@ -210,9 +212,10 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
     web = Front(create_web(web_services(app, edge, metrics, jobs)), endpoints | tracking.endpoints(app, edge))
     config = uvicorn.Config(
         web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=int(DRAIN) - 4,
-        timeout_keep_alive=10, h11_max_incomplete_event_size=32_768, **behind(app.settings),
+        timeout_keep_alive=10, http=TimedProtocol, h11_max_incomplete_event_size=32_768, **behind(app.settings),
     )  # fmt: skip
     server = Server(config)
+    many_connections()
     announce(app.settings.url)
     try:
         asyncio.run(_serve(server, sock, lifespan))
@@ -231,6 +234,14 @@ async def _serve(
 ) -> None:
     async with lifespan():
         await server.serve(sockets=[sock])
+
+
+def give_again(app: App) -> None:
+    """The engine has lost its jobs: it gets all again that it never finished."""
+    now = app.clock.now()
+    if lost := app.core.requeue_lost(now + 1, now):
+        log.warning("jobs that the engine had lost are given to it again", extra={"jobs": lost})
+        app.wake()
 
 
 def _replay(app: App, stopping: threading.Event) -> None:

@@ -45,4 +45,5 @@ def make_pump(app: App, mine: Callable[[], bool] = lambda: True) -> Pump:
         feed=lambda: app.waves.feed(app.work, app.clock.now()),
         held=held,
         mine=mine,
+        resting=app.deliverer.resting,
     )

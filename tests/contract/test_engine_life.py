@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -139,12 +140,12 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         DbosJobs("", tmp_path / "file").start({})
 
 
-def test_a_broken_jobs_file_is_said_and_the_lock_given_back(tmp_path: Path) -> None:
-    (tmp_path / "jobs.db").write_bytes(b"no database" * 1000)
+def test_a_jobs_file_that_cannot_be_opened_is_said_with_its_place_and_the_lock_given_back(tmp_path: Path) -> None:
+    (tmp_path / "jobs.db").mkdir()
     engine = DbosJobs("", tmp_path, pace=QUICK)
-    with pytest.raises(StoreUnavailable, match="cannot start"):
+    with pytest.raises(StoreUnavailable, match=r"cannot start .*jobs\.db"):
         engine.start({})
-    (tmp_path / "jobs.db").unlink()
+    (tmp_path / "jobs.db").rmdir()
     engine.start({})
     engine.stop(0)
 
@@ -189,3 +190,50 @@ def test_a_replica_is_reported_dead_to_one_only(db: Db) -> None:
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         DbosJobs(f"postgresql://u:secret@/d?host={tmp_path}", tmp_path).start({})
+
+
+# a clock that was set, a file that is lost
+
+
+def test_what_waits_for_years_goes_on_and_schedules_begin_anew(home: Home) -> None:
+    seen = Seen()
+    engine = home.engine()
+    engine.schedule("often", "* * * * * *", "sweep")
+    engine.start({"sweep": lambda payload: seen.note("sweep", payload["at"]) and None, "work": lambda payload: None})
+    years = 3 * 365 * 86_400.0
+    engine.submit("work", "soon", {}, delay=600.0)
+    engine.submit("work", "never", {}, delay=years)
+    assert 1 == engine.clock_was_set(time.time())  # and not the one that only waits its turn
+    assert "'often@" in home.text("workflow_schedules") or '"often@' in home.text("workflow_schedules")
+    before = len(seen.calls)
+    seen.wait(lambda: len(seen.calls) > before + 1)  # they still run
+    engine._tick(datetime.fromtimestamp(time.time() - years, UTC), "often@1")
+    engine._tick(datetime(2030, 1, 1, tzinfo=UTC), "gone")
+    engine.stop(0)
+    assert [] == [at for _, at in seen.calls if at.startswith(str(datetime.now(UTC).year - 3))]
+
+
+def test_a_damaged_or_lost_file_is_replaced_and_everything_given_again(tmp_path: Path) -> None:
+    lost: list[str] = []
+    engine = DbosJobs("", tmp_path, pace=QUICK, on_lost=lambda: lost.append("lost"))
+    engine.start({})
+    engine.stop(0)
+    assert ["lost"] == lost  # a first start has nothing to give
+    engine.start({})
+    engine.stop(0)
+    assert ["lost"] == lost
+    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"no database" * 1000), _scratched):
+        damage(tmp_path / "jobs.db")
+        lost.clear()
+        engine.start({})
+        engine.stop(0)
+        assert ["lost"] == lost
+    kept = sorted(path.name for path in tmp_path.glob("jobs.db.damaged-*") if path.suffix[-3:] not in {"wal", "shm"})
+    assert len(kept) >= 1  # whoever wants to may look
+
+
+def _scratched(path: Path) -> None:
+    """The head is whole, the middle is not."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : 2 * len(data) // 3] = b"\xff" * (len(data) // 3)
+    path.write_bytes(data)
