@@ -305,7 +305,6 @@ class DbosJobs:
         """Make the engine's schedules ours. With another `mark` it counts all their times anew."""
         from dbos import DBOS, ScheduleInput  # noqa: PLC0415
 
-
         for known in DBOS.list_schedules():
             if known["schedule_name"] not in self._schedules:
                 DBOS.delete_schedule(known["schedule_name"])
@@ -348,7 +347,9 @@ class DbosJobs:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
                 raise
             aside, self._lost = _set_aside(path), True
-            log.error("jobs.db is damaged and was set aside; the outbox gives its jobs again", extra={"kept": aside.name})
+            log.error(
+                "jobs.db is damaged and was set aside; the outbox gives its jobs again", extra={"kept": aside.name}
+            )
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             _prepare(path)
         return f"sqlite:///{path}"

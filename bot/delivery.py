@@ -280,11 +280,12 @@ class Pump:
 
     Tips never enter the job engine: live messages don't stand behind them there, a hundred thousand of them cost it nothing,
     and one that is cancelled is simply not found any more. The platform's own pace holds as well, and leaves its burst to
-    people who wait for an answer. `resting` names channels that tips leave alone. `feed` is asked to bring what is due, `held` whether nothing may go now, `mine` whether it is
-    this process's turn: of several replicas one sends, so the rates hold over all of them.
+    people who wait for an answer. `resting` names channels that tips leave alone. `feed` is asked to bring what is due, `held`
+    whether nothing may go now, `mine` whether it is this process's turn: of several replicas one sends, so the rates hold
+    over all of them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each of them has its default)
         self,
         store: TipStore,
         send: Callable[[str], bool],

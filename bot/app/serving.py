@@ -215,7 +215,6 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
         timeout_keep_alive=10, http=TimedProtocol, h11_max_incomplete_event_size=32_768, **behind(app.settings),
     )  # fmt: skip
     server = Server(config)
-    many_connections()
     announce(app.settings.url)
     try:
         asyncio.run(_serve(server, sock, lifespan))
@@ -232,6 +231,7 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
 async def _serve(
     server: uvicorn.Server, sock: socket.socket, lifespan: Callable[[], contextlib.AbstractAsyncContextManager[None]]
 ) -> None:
+    many_connections()
     async with lifespan():
         await server.serve(sockets=[sock])
 

@@ -65,7 +65,9 @@ def rest(peer: socket.socket) -> bytes:
 def answer(peer: socket.socket) -> bytes:
     """One whole answer of `echo`: its body has digits alone, and its length stands in the head."""
     said = b""
-    while b"\r\n\r\n" not in said or len(said.partition(b"\r\n\r\n")[2]) < int(said.partition(b"content-length: ")[2][:1]):
+    while b"\r\n\r\n" not in said or len(said.partition(b"\r\n\r\n")[2]) < int(
+        said.partition(b"content-length: ")[2][:1]
+    ):
         more = peer.recv(4096)
         if not more:
             break
