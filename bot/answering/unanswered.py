@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -39,6 +40,7 @@ _HIDDEN = (
 )
 _MARK = re.compile(r"\[(?:link|address|number|name|removed: \w+)\]")
 _WORD = re.compile(r"\w{2}")
+_WHOLE = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,23 @@ class OpenQuestions(Protocol):
     def settle(self, tx: Tx, ids: Sequence[str], by: str, at: float) -> int: ...
 
 
+class _Known:
+    """What has been found out with one knowledge and the same people: each text is hidden in, and searched for, once."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Knowledge, tuple[str, ...]] | None = None
+        self.made: tuple[object, list[Group]] = None, []  # the rows read, and the groups they made
+
+    def of(self, knowledge: Knowledge, names: tuple[str, ...]) -> _Known:
+        """Itself, emptied if the knowledge or the people are others by now."""
+        if self._of is None or self._of[0] is not knowledge or self._of[1] != names:
+            self._of, self.made = (knowledge, names), (None, [])
+            everybody = frozenset(entry.id for entry in knowledge.library.published() if entry.public)
+            self.hide = lru_cache(_KEPT)(Hiding(names, knowledge.languages.words.values()))
+            self.judge = lru_cache(_KEPT)(lambda text: knowledge.search.judge(text, everybody))
+        return self
+
+
 @dataclass(frozen=True)
 class Unanswered:
     """Reads and groups. `names`: of the people here."""
@@ -89,22 +108,23 @@ class Unanswered:
     knowledge: Callable[[], Knowledge]
     vectors: Vectors
     names: Callable[[], Iterable[str]]
-    # What was read with which knowledge, and the groups that came of it.
-    _last: list[tuple[Knowledge, object, list[Group]]] = field(default_factory=list, init=False, compare=False)
+    _known: _Known = field(default_factory=_Known, init=False, compare=False)
 
     def groups(self, since: float) -> list[Group]:
-        """Groups of open questions, the most asked first. What an answer is found for by now is no longer one of them."""
+        """Groups of open questions, the most asked first. What an answer is found for by now is no longer one of them.
+
+        The first time with these names and this knowledge takes as long as all questions do; after that, only what is new.
+        """
         rows, names, knowledge = self.store.unanswered(since, NEWEST), tuple(self.names()), self.knowledge()
-        made = (names, [tuple(row.values()) for row in rows])
-        for before, read, kept in self._last:
-            if before is knowledge and read == made:  # grouping takes half a second
-                return kept
-        found = self._groups(rows, names, knowledge)
-        self._last[:] = [(knowledge, made, found)]
+        known, read = self._known.of(knowledge, names), [tuple(row.values()) for row in rows]
+        before, found = known.made
+        if before != read:
+            found = self._groups(rows)
+            known.made = read, found
         return found
 
-    def _groups(self, rows: Sequence[Row], names: Iterable[str], knowledge: Knowledge) -> list[Group]:
-        hide = Hiding(names, knowledge.languages.words.values())
+    def _groups(self, rows: Sequence[Row]) -> list[Group]:
+        hide = self._known.hide
         asked = [one for row in rows if _WORD.search(_bare((one := _asked(row, hide(row["text"]))).text))]
         texts = list(dict.fromkeys(one.text for one in asked))[:MOST]
         by_text: dict[str, list[Asked]] = {text: [] for text in texts}
@@ -135,8 +155,7 @@ class Unanswered:
         picked = Counter(one.entry for one in asked if one.entry in entries)
         if picked and not all(one.why == "picked" for one in asked):
             return picked.most_common(1)[0][0], True
-        everybody = frozenset(entry.id for entry in knowledge.library.published() if entry.public)
-        judged = knowledge.search.judge(text, everybody)
+        judged = self._known.judge(text)
         if judged.outcome is Outcome.ANSWER and (not picked or judged.ids[0] in picked):
             return None, False
         if picked:
@@ -171,15 +190,36 @@ class Hiding:
         """`small`: lists of words that are names only where they begin with a capital ("Will")."""
         parts = {part for name in names for part in [name, *name.split()] if len(part) > 2}
         words = {word for listed in small for word in listed.casefold().split()}
-        self._sure = _any([part for part in parts if part.casefold() not in words], re.IGNORECASE)
-        self._words = _any([part for part in parts if part.casefold() in words], 0)
+        self._sure = _Names([part for part in parts if part.casefold() not in words], re.IGNORECASE)
+        self._words = _Names([part for part in parts if part.casefold() in words], 0)
 
     def __call__(self, text: str) -> str:
         for pattern, instead in _HIDDEN:
             text = pattern.sub(instead, text)
-        for names in (self._sure, self._words):
-            text = names.sub("[name]", text) if names else text
+        text = self._words.out(self._sure.out(text))
         return " ".join(re.sub(r"\[name\](?:\s+\[name\])+", "[name]", text).split())
+
+
+class _Names:
+    """Many names to find in a text: only those are tried whose first word is in it."""
+
+    def __init__(self, names: Collection[str], flags: int) -> None:
+        self._flags = flags
+        self._by_word: dict[str, list[str]] = {}
+        for name in names:
+            if found := _WHOLE.search(name):
+                self._by_word.setdefault(found[0].casefold(), []).append(name)
+
+    def out(self, text: str) -> str:
+        """The text with `[name]` in their place."""
+        words = {word.casefold() for word in _WHOLE.findall(text)}
+        near = [name for word in words & self._by_word.keys() for name in self._by_word[word]]
+        if not near:
+            return text
+        longest_first = sorted(near, key=lambda name: (-len(name), name))
+        return re.sub(
+            r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)", "[name]", text, flags=self._flags
+        )
 
 
 def grouped(vectors: Floats, alike: float) -> list[list[int]]:
@@ -190,29 +230,50 @@ def grouped(vectors: Floats, alike: float) -> list[list[int]]:
     near = cosines.astype(np.float64)
     np.fill_diagonal(near, -np.inf)
     members = [[i] for i in range(len(vectors))]
+    best = near.argmax(axis=1)  # of each row, so that a merge looks only at the rows it concerns
+    most = near.max(axis=1)
     while len(vectors) > 1:
-        i, j = (int(place) for place in np.unravel_index(int(near.argmax()), near.shape))
-        if near[i, j] < alike:
+        i = int(most.argmax())
+        if most[i] < alike:
             break
+        j = int(near[i].argmax())
         a, b = len(members[i]), len(members[j])
         near[i] = near[:, i] = (near[i] * a + near[j] * b) / (a + b)
         near[i, i] = near[j] = near[:, j] = -np.inf
         members[i], members[j] = members[i] + members[j], []
+        stale = np.flatnonzero((best == i) | (best == j) | (np.arange(len(best)) == i))  # a mean is never above both
+        best[stale], most[stale] = near[stale].argmax(axis=1), near[stale].max(axis=1)
+        most[j] = -np.inf
     found = [sorted(group, key=lambda k: (-float(cosines[k, group].sum()), k)) for group in members if group]
     return sorted(found, key=lambda group: (-len(group), group[0]))
 
 
 def by_words(texts: Sequence[str]) -> Floats:
-    """TF-IDF over words and letter groups, hashed into a fixed number of columns."""
-    terms = [terms_of(text) for text in texts]
-    counts = Counter(place for found in terms for place in {term % _DIMENSIONS for term in found})
-    rows = np.zeros((len(texts), _DIMENSIONS), np.float32)
-    for row, found in zip(rows, terms, strict=True):
-        for term, n in found.items():
-            row[term % _DIMENSIONS] += np.sqrt(n) * np.log1p(len(texts) / counts[term % _DIMENSIONS])
+    """TF-IDF over words and letter groups, hashed: rows of length one, a column for each hash that comes up."""
+    if not texts:
+        return np.zeros((0, 1), np.float32)
+    terms = [_columns(text) for text in texts]
+    columns = np.concatenate([found for found, _ in terms])
+    used, place = np.unique(columns, return_inverse=True)
+    having = np.bincount(
+        np.searchsorted(used, np.concatenate([np.unique(found) for found, _ in terms])), minlength=len(used)
+    )
+    row = np.repeat(np.arange(len(texts)), [len(found) for found, _ in terms])
+    rows = np.zeros((len(texts), max(len(used), 1)), np.float32)
+    weights = np.concatenate([weight for _, weight in terms])
+    np.add.at(rows, (row, place), weights * np.log1p(len(texts) / np.maximum(having, 1))[place])
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     normed: Floats = rows / np.maximum(lengths, 1e-9)
     return normed
+
+
+@lru_cache(_KEPT)
+def _columns(text: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The hashed terms of a text, and the square root of how often each comes."""
+    counted = terms_of(text)
+    return np.array([term % _DIMENSIONS for term in counted], np.int64), np.sqrt(
+        np.array([*counted.values()], np.float64)
+    )
 
 
 def _bare(text: str) -> str:
@@ -228,10 +289,3 @@ def _asked(row: Row, text: str) -> Asked:
         else "suggested"
     )  # fmt: skip
     return Asked(row["id"], text, float(row["at"]), row["person"], why, row["entry"], row["lang"])
-
-
-def _any(names: Collection[str], flags: int) -> re.Pattern[str] | None:
-    if not names:
-        return None
-    longest_first = sorted(names, key=lambda name: (-len(name), name))
-    return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)", flags)

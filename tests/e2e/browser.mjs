@@ -14,8 +14,6 @@ export const URL = process.env.E2E_URL;
 export const LINK = process.env.E2E_LINK;
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
-export const PAGES = ["queue", "mail", "pages", "oncall", "codes", "procedures", "procedures/calendar", "knowledge", "unanswered", "nudges", "metrics", "measurement", "measurement/kept/answers", "access", "audit", "health", "partners", "partners/brightwell",
-  "partners/brightwell/report/2026-10", "partners/brightwell/review"];
 
 let browser;
 let home;

@@ -1,12 +1,10 @@
-// Every page, light and dark, wide and narrow: axe finds nothing, nothing is cut off, nothing is too small.
+// The running chat, light and dark, wide and narrow, pages that say what is wrong, and where the focus is (every.test.mjs has the pages).
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { DESKTOP, PAGES, PHONE, URL, axe, chatting, close, complaints, fits, open, say, someone } from "./browser.mjs";
+import { DESKTOP, PHONE, URL, axe, chatting, close, complaints, fits, open, say, someone } from "./browser.mjs";
 import { signIn } from "./link.mjs";
 
 let state;
-let procedure;
-let run;
 
 before(async () => {
   await open();
@@ -24,12 +22,6 @@ before(async () => {
   await page.context().close();
   await other.context().close();
   const desk = await signIn();
-  await desk.goto(`${URL}/console/procedures`);
-  procedure = await desk.locator("table a").first().getAttribute("href");
-  await desk.goto(URL + procedure);
-  await desk.getByRole("button", { name: "Start" }).click();
-  await desk.waitForURL(/\/console\/runs\//);
-  run = new globalThis.URL(desk.url()).pathname;
   state = await desk.context().storageState();
   await desk.context().close();
 });
@@ -57,35 +49,8 @@ for (const colorScheme of ["light", "dark"]) {
       await fits(page, "chat");
       await page.context().close();
     });
-
-    test(`console, ${size}, ${colorScheme}`, async () => {
-      const page = await someone({ colorScheme, viewport, storageState: state });
-      await page.goto(`${URL}/console/queue`);
-      const ticket = await page.locator(".queue a").first().getAttribute("href");
-      await page.goto(`${URL}/console/mail`);
-      const report = await page.locator(".cases a").first().getAttribute("href");
-      const paths = [report, procedure, run, ...PAGES.map((name) => `/console/${name}`), ticket, `${ticket}?view=person`, "/console/queue?mine=1",
-        "/console/queue?state=resolved"];
-      for (const path of paths) {
-        await page.goto(URL + path);
-        await page.evaluate(() => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
-        await axe(page, path);
-        await fits(page, path);
-      }
-      await page.context().close();
-    });
   }
 }
-
-test("text at twice its size still fits", async () => {
-  const page = await someone({ viewport: { width: 640, height: 800 }, storageState: state });
-  for (const path of [...PAGES.map((name) => `/console/${name}`), "/chat"]) {
-    await page.goto(URL + path);
-    await page.evaluate(() => { document.documentElement.style.fontSize = "200%"; });
-    await fits(page, `${path} at 200 %`);
-  }
-  await page.context().close();
-});
 
 test("what has the focus can be seen", async () => {
   const page = await someone({ viewport: PHONE, storageState: state });

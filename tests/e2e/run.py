@@ -1,8 +1,8 @@
 """Start Secdesk in an empty folder, run the browser tests against it, and stop it again.
 
 `python -m tests.e2e.run` uses `secdesk serve`; `--fixture` a server with sample tickets instead of the whole program;
-`--screenshots FOLDER` takes the README's pictures. Needs node, npm and Chromium
-(Debian: `apt-get install chromium nodejs npm`; another place: `CHROMIUM=/path`).
+`--screenshots FOLDER` takes the README's pictures, `--trees` writes the accessibility trees of all pages anew. Needs node,
+npm and Chromium (Debian: `apt-get install chromium nodejs npm`; another place: `CHROMIUM=/path`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Browser tests of the web chat and the console.")
     parser.add_argument("--fixture", action="store_true", help="a server with sample tickets")
     parser.add_argument("--screenshots", type=Path, help="take the pictures of the README into this folder")
+    parser.add_argument("--trees", action="store_true", help="write the accessibility trees of all pages anew")
+    parser.add_argument("files", nargs="*", help="test files (default: all)")
     options = parser.parse_args()
     environment = {**os.environ, "CHROMIUM": chromium()}
     if not (HERE / "node_modules" / "playwright-core").is_dir():
@@ -39,20 +41,28 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="secdesk-e2e-") as folder:
         port = free_port()
         server, link = start(Path(folder), port, fixture=options.fixture)
+        still, standing = None, Path(folder) / "still"
         try:
+            still, address = stand_still(standing)
+            environment.update(E2E_STILL_URL=address, E2E_STILL=str(standing / "still.json"))
             environment.update(E2E_URL=f"http://127.0.0.1:{port}", E2E_LINK=link, PYTHONPATH=str(ROOT))
             environment.update(
                 SECDESK_FOLDER=folder, SECDESK_PORT=str(port), E2E_FIXTURE="1" if options.fixture else ""
             )
             another = secdesk(port, folder, "link", fixture=options.fixture)
             environment.update(E2E_LINK_COMMAND=shlex.join(another))
-            command = ["node", "--test", "--test-concurrency=1"]
+            command = ["node", "--test", "--test-concurrency=1", *options.files]
             if options.screenshots:
                 command = ["node", "screenshots.mjs", str(options.screenshots.resolve())]
+            if options.trees:
+                environment["E2E_TREES"] = "write"
+                command = ["node", "--test", "--test-name-pattern=accessibility tree", "every.test.mjs"]
             return subprocess.run(command, cwd=HERE, env=environment, check=False).returncode
         finally:
-            server.terminate()
-            server.wait(30)
+            for process in (server, still):
+                if process:
+                    process.terminate()
+                    process.wait(30)
 
 
 def start(folder: Path, port: int, *, fixture: bool) -> tuple[subprocess.Popen[bytes], str]:
@@ -70,6 +80,23 @@ def start(folder: Path, port: int, *, fixture: bool) -> tuple[subprocess.Popen[b
         time.sleep(0.1)
     server.kill()
     raise SystemExit(f"the server did not start:\n{log.read_text('utf-8', errors='replace')[-4000:]}")
+
+
+def stand_still(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """(a server with something on every page, whose clock stands still; its address). Raises `SystemExit` with its log."""
+    folder.mkdir()
+    port, log = free_port(), folder / "server.log"
+    command = [sys.executable, "-W", "ignore", "-m", "tests.e2e.still", str(port), str(folder)]
+    with log.open("wb") as out:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    until, address = time.monotonic() + START_SECONDS, f"http://127.0.0.1:{port}"
+    while time.monotonic() < until and server.poll() is None:
+        if answers(f"{address}/healthz"):
+            return server, address
+        time.sleep(0.1)
+    server.kill()
+    raise SystemExit(f"the server that stands still did not start:\n{log.read_text('utf-8', errors='replace')[-4000:]}")
 
 
 def secdesk(port: int, folder: str, what: str, *, fixture: bool) -> list[str]:
