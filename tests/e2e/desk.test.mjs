@@ -145,14 +145,77 @@ test("an emergency is answered at once and calls the desk", async () => {
   await tom.context().close();
 });
 
-test("the queue of another analyst's page changes by itself", async () => {
+const held = () => sam.evaluate(() => document.activeElement.id);
+const TAKEN = { timeout: 20_000 };
+
+async function asks(name) {
+  const page = await chatting(name);
+  await page.getByRole("button", { name: "Talk to a person" }).first().click();
+  await last(page).getByText(/SEC-\d+/).first().waitFor();
+  const made = (await last(page).innerText()).match(/SEC-\d+/)[0];
+  await page.context().close();
+  return made;
+}
+
+test("the list of keys is on every page, with a script and without", async () => {
+  await sam.goto(`${URL}/console/health`);
+  await sam.keyboard.press("?");
+  await sam.locator("#keys").getByText("give it to somebody").waitFor();
+  await sam.keyboard.press("/");
+  assert.equal(await sam.evaluate(() => document.activeElement.name), "q");
+  await sam.locator("h1").click();
+  await sam.keyboard.press("q");
+  await sam.waitForURL(/\/console\/queue/);
+  const bare = await someone({ javaScriptEnabled: false, storageState: await sam.context().storageState() });
+  await bare.goto(`${URL}/console/metrics`);
+  await bare.getByText("Keyboard shortcuts").click();
+  await bare.getByText("give it to somebody").waitFor();
+  await bare.context().close();
+});
+
+test("a ticket is sorted by single keys, from the queue and on its page", async () => {
+  const made = await asks(/Ama Mensah/);
+  const opened = () => sam.waitForURL(new RegExp(`/console/tickets/${made}`));
+  for (const [key, id] of [["r", "reply"], ["n", "note"], ["e", "severity"], ["a", "s-assign"], ["s", "s-wait"], ["d", "s-merge"], ["x", "resolve"]]) {
+    await sam.goto(`${URL}/console/queue`);
+    await sam.locator(`#row-${made}`).focus();
+    await sam.keyboard.press(key);
+    await opened();
+    await sam.waitForFunction((wanted) => document.activeElement.id === wanted, id);
+    await sam.goto(`${URL}/console/tickets/${made}`);
+    await sam.locator("h1").click();
+    await sam.keyboard.press(key);
+    assert.equal(await held(), id);
+  }
   await sam.goto(`${URL}/console/queue`);
-  const rows = await sam.locator(".queue li").count();
-  const ama = await chatting(/Ama Mensah/);
-  await ama.getByRole("button", { name: "Talk to a person" }).first().click();
-  await last(ama).getByText(/SEC-\d+/).first().waitFor();
-  await sam.waitForFunction((n) => document.querySelectorAll(".queue li").length > n, rows, { timeout: 20_000 });
-  await ama.context().close();
+  await sam.locator(`#row-${made}`).focus();
+  await sam.keyboard.press("c");
+  await opened();
+  await sam.getByRole("status").getByText(`${made} is yours.`).waitFor();
+  await sam.getByRole("button", { name: "Put back" }).press("Enter");
+  await sam.getByRole("button", { name: "Claim" }).waitFor();
+  await sam.keyboard.press("c");
+  await sam.getByRole("status").getByText(`${made} is yours.`).waitFor();
+  await sam.keyboard.press("q");
+  await sam.locator(`#row-${made}`).focus();
+  await sam.keyboard.press("o");
+  await opened();
+});
+
+test("the queue changes by itself; the focus stays on its ticket, and goes to the next one when that is closed", async () => {
+  const first = await asks(/Lucía Romero/);
+  await sam.goto(`${URL}/console/queue`);
+  await sam.locator(`#row-${first}`).focus();
+  const second = await asks(/Clara Moreau/);
+  await sam.locator(`#row-${second}`).waitFor(TAKEN);
+  assert.equal(await held(), `row-${first}`);
+  const other = await sam.context().newPage();
+  await other.goto(`${URL}/console/tickets/${first}#key-x`);
+  await other.getByRole("button", { name: "Close the ticket" }).click();
+  await other.getByRole("status").getByText(`${first} is closed`).waitFor();
+  await other.close();
+  await sam.locator(`#row-${first}`).waitFor({ state: "detached", ...TAKEN });
+  assert.match(await held(), /^row-SEC-/);
 });
 
 test("signing out is for good", async () => {

@@ -74,7 +74,8 @@ ADDRESSES: Mapping[
 
 NO_PAGE: Mapping[str, str] = {
     "/healthz": MACHINES, "/readyz": MACHINES, "/metrics": MACHINES, "/chat/updates": MACHINES,
-    "/chat/file/{file}": FILE, "/console/metrics/{metric}.csv": FILE, "/console/runs/{run}/export/{form}": FILE,
+    "/chat/file/{file}": FILE, "/console/measurement/figures.csv": FILE, "/console/metrics/{metric}.csv": FILE,
+    "/console/runs/{run}/export/{form}": FILE,
     "/console/runs/{run}/files/{file}": FILE, "/console/partners/{partner}/report/{month}/pdf": FILE,
     "/console/partners/{partner}/report/{month}/json": FILE, "/console/partners/{partner}/review/ics": FILE,
     "/console/disputes/{id}/pdf": FILE, "/console/disputes/{id}/json": FILE,

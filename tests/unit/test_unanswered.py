@@ -171,6 +171,29 @@ def test_what_has_an_answer_by_now_is_no_longer_there() -> None:
     assert [group.sure for group in unanswered(rows, Told({"wireless": "wifi"})).groups(0.0)] == [True]
 
 
+@dataclass
+class Counting(Told):
+    """Remembers what it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def judge(self, question: str, allowed: Collection[str]) -> Judgement:
+        self.asked.append(question)
+        return super().judge(question, allowed)
+
+
+def test_with_a_new_question_only_the_new_one_is_searched_for() -> None:
+    rows, search = Rows(), Counting()
+    for text in ("where is the canteen", "how do I book a car"):
+        rows.add(text)
+    page = unanswered(rows, search)
+    before = page.groups(0.0)
+    assert (page.groups(0.0) is before, sorted(search.asked)) == (True, ["how do I book a car", "where is the canteen"])
+    rows.add("who cleans the fridge")
+    assert ["who cleans the fridge"] == [group.texts[0] for group in page.groups(0.0) if group not in before]
+    assert ["who cleans the fridge"] == search.asked[2:]
+
+
 def test_what_was_picked_is_offered_until_the_search_finds_it_itself() -> None:
     rows = Rows()
     rows.add("wireless on the ship", "suggest", entry="wifi")
