@@ -23,6 +23,7 @@ from bot.turn import place_from
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LEASE = 60.0  # seconds one sending may take before somebody else may try
+AGAIN = 10.0  # seconds until we look again whether somebody else has sent it
 MAX_ATTEMPTS = 20
 NUDGE = "nudge:"  # how keys of tips begin
 ROWS = 256  # tips looked at in one round
@@ -172,8 +173,8 @@ class Deliverer:
 
     def _settled(self, delivery: str) -> bool:
         state = self._store.delivery_state(delivery)
-        if state == "sending":  # somebody else is at it: look again when their lease has run out
-            raise RetryLater("being sent by another worker", LEASE)
+        if state == "sending":  # somebody else is at it, or died of it: then their lease runs out
+            raise RetryLater("being sent by another worker", AGAIN)
         return state == "sent"
 
     def _give_up(self, delivery: str, state: str, error: str) -> bool:

@@ -40,11 +40,12 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Head:
-    """The newest version of a file. `sha` is "" where the file was taken away."""
+    """The newest version of a file. `sha` is "" where the file was taken away; `who` made it."""
 
     path: str
     version: int
     sha: str
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,13 @@ class SharedFolder:
         self._agreed: dict[str, tuple[int, str]] = {}  # by path: version and digest at which both sides were the same
         self._hashes: dict[str, tuple[tuple[int, int, int], str]] = {}
         self._stamp: object = None
+        self._proven: dict[str, str] = {}  # by path: digest of what our own writers put there
         self._mark = 0  # when what is remembered was written
         self.faults: tuple[Fault, ...] = ()
+
+    def proven(self, path: str) -> bool:
+        """Whether a file is as a writer of ours put it, here or on another replica: who does has tried it before."""
+        return path in self._proven and self._proven[path] == self.digest(path)
 
     # for writers
 
@@ -133,8 +139,8 @@ class SharedFolder:
         except FileNotFoundError:
             return ""
 
-    def put(self, path: str, data: bytes | None, seen: str, who: str) -> None:
-        """Replace a file everywhere, if it still has the digest `seen`; None takes it away.
+    def put(self, path: str, data: bytes | None, seen: str, who: str, *, tried: bool = True) -> None:
+        """Replace a file everywhere, if it still has the digest `seen`; None takes it away. `tried`: see `proven`.
 
         Raises `Conflict` if it has not, `StoreUnavailable`, `OSError`.
         """
@@ -148,8 +154,11 @@ class SharedFolder:
             if sha == seen:
                 return
             base = self._agreed.get(path, (0, ""))[0]
-            version = self.store.put(path, data, base, who, self._clock.now())
+            author = who if tried else f"{BY_HAND}, {who}"
+            version = self.store.put(path, data, base, author, self._clock.now())
             self._write(path, data)  # if we die before this, the next look at the database does it
+            if tried:
+                self._proven[path] = sha
             self._agreed[path] = (version, sha)
             self._save()
 
@@ -202,6 +211,8 @@ class SharedFolder:
         found = self._read(path)
         sha = _sha(found) if found is not None else ""
         for _ in range(TRIES):
+            if head and not head.who.startswith(BY_HAND):
+                self._proven[path] = head.sha
             version, agreed = self._base(path)
             if head and sha == head.sha:
                 self._agreed[path] = (head.version, head.sha)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.contents import Contents, load_contents
+from bot.app.contents import NOTHING, Beside, Contents, load_contents
 from bot.settings import load_settings
 
 WORDS = {"SECDESK_SEARCH": "words"}  # no language model: quick, and the same on every machine
@@ -38,11 +38,17 @@ _SHIPPED: dict[tuple[object, ...], Contents] = {}
 
 
 def loaded_once(
-    overlay: Path | None, cache: Path | None, today: Callable[[], date], search: str, *, alone: bool = False
+    overlay: Path | None,
+    cache: Path | None,
+    today: Callable[[], date],
+    search: str,
+    *,
+    alone: bool = False,
+    beside: Beside = NOTHING,
 ) -> Contents:
     """`load_contents`, once a process for those who read only what ships: each command would read it all anew."""
     if cache is None or (overlay and any(overlay.rglob("*.yaml"))):
-        return load_contents(overlay, cache, today, search, alone=alone)
+        return load_contents(overlay, cache, today, search, alone=alone, beside=beside)
     key = (cache.resolve(), today(), search, alone)
     if key not in _SHIPPED:
         _SHIPPED[key] = load_contents(None, cache, today, search, alone=alone)

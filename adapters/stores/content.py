@@ -10,6 +10,7 @@ from bot.ports import Db, Row, Tx, Vault
 from bot.shared_folder import Aside, Head
 
 PURPOSE = "content"
+_HEADS = "SELECT f.path, f.version, f.sha, v.who FROM content_file f JOIN content_version v ON v.version = f.version"
 PERSONAL = frozenset({"people.yaml", "oncall.yaml"})  # who is forgotten must not live on in older versions
 
 
@@ -23,11 +24,12 @@ class SqlContentStore:
         return int(self._db.query("SELECT n FROM counter WHERE name = 'content'")[0]["n"])
 
     def heads(self, after: int) -> list[Head]:
-        sql = "SELECT path, version, sha FROM content_file WHERE version > :after ORDER BY version"
-        return [_head(row) for row in self._db.query(sql, after=after)]
+        return [
+            _head(row) for row in self._db.query(f"{_HEADS} WHERE f.version > :after ORDER BY f.version", after=after)
+        ]
 
     def head(self, path: str) -> Head | None:
-        rows = self._db.query("SELECT path, version, sha FROM content_file WHERE path = :path", path=path)
+        rows = self._db.query(f"{_HEADS} WHERE f.path = :path", path=path)
         return _head(rows[0]) if rows else None
 
     def data(self, path: str) -> bytes | None:
@@ -89,4 +91,4 @@ def _add(tx: Tx, row: dict[str, object], *, aside: int) -> None:
 
 
 def _head(row: Row) -> Head:
-    return Head(str(row["path"]), int(row["version"]), str(row["sha"]))
+    return Head(str(row["path"]), int(row["version"]), str(row["sha"]), str(row["who"]))

@@ -14,6 +14,7 @@ from adapters.web.authoring_diff import compared
 from adapters.web.authoring_edit import Editor
 from adapters.web.authoring_list import ROWS, SORTS, STATES, listed
 from adapters.web.authoring_services import Authors
+from adapters.web.authoring_updates import UpdatePages
 from adapters.web.console import Done, Frame, Look
 from adapters.web.signin import HOME
 from bot.answering.authoring import Authoring, Do, Stopped
@@ -58,6 +59,7 @@ class KnowledgePages:
     def routes(self) -> list[Route]:
         frame, editor = self._frame, self._editor
         return [
+            *UpdatePages(frame, self._authors, editor).routes(),
             frame.view("/knowledge", self.overview, "see"),
             frame.view("/knowledge/new", editor.new, "write"),
             frame.change("/knowledge/new", editor.post, "write", most=FIELDS),
@@ -83,7 +85,7 @@ class KnowledgePages:
         return self._frame.page(
             look, "knowledge_list.html", state_=self._services.knowledge(), rows=found[start : start + ROWS], state=state,
             states=STATES, counts=counts, sort=sort, sorts=SORTS, owner=owner, owners=sorted(owners.items()), words=words,
-            start=start, total=len(found), size=ROWS, days=DAYS,
+            start=start, total=len(found), size=ROWS, days=DAYS, waiting=self._authors.updates.count(),
         )  # fmt: skip
 
     def show(self, look: Look) -> Response:

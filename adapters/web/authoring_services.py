@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from adapters.web.authoring_preview import Translators
 from bot.answering.authoring import Authoring
 from bot.answering.entries import Entry
+from bot.answering.updates import Updates
 from bot.cards import Card
 
 
@@ -18,3 +19,4 @@ class Authors:
     authoring: Authoring
     card: Callable[[Entry, str, frozenset[str]], Card]
     translators: Translators
+    updates: Updates

@@ -28,7 +28,7 @@ from bot.answering.changes import (
     sha_of,
     stripped,
 )
-from bot.answering.checking import Checked, Known, check
+from bot.answering.checking import Checked, Known, check, label_of
 from bot.answering.entries import Entry, Library, Vocabulary
 from bot.answering.keepers import Keepers
 from bot.answering.proposals import slug
@@ -202,6 +202,20 @@ class Authoring:
         if checked.entry and checked.document and checked.document.value.get("state") == "published":
             self._unbroken(checked.entry, text)
         return lambda work: self._at_once(work, person, filed, text, "undo")
+
+    def take_shipped(self, person: Person, name: str, also: Callable[[Work], None]) -> Do:
+        """What ships takes the place of the organisation's own text. Raises `NotFound`, `Stopped`."""
+        filed, shipped = self.filed(name), Shelf(self.parts.shelf().packaged).file(label_of(name))
+        if filed is None or shipped is None or not filed.own:
+            raise NotFound(name)
+        text = shipped[1].decode("utf-8-sig")
+        self._unbroken(self._ready(name, text), text)
+
+        def run(work: Work) -> Change:
+            also(work)
+            return self._at_once(work, person, filed, text, "undo")
+
+        return run
 
     def still(self, person: Person, name: str) -> Do:
         """Its keeper, or who steps in, says that it is right as it is."""

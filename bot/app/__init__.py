@@ -32,6 +32,7 @@ from adapters.stores.questions import SqlQuestionStore
 from adapters.stores.reports import SqlReportStore
 from adapters.stores.rooms import SqlRoomStore
 from adapters.stores.sessions import SqlSessionStore
+from adapters.stores.shipped import SqlShippedStore
 from adapters.stores.switchover import SqlSwitchStore
 from adapters.stores.tickets import SqlTicketStore
 from adapters.stores.triage import SqlTriageStore
@@ -47,7 +48,9 @@ from bot.answering.proposals import Proposals
 from bot.answering.redaction import redact
 from bot.answering.replies import Replies
 from bot.answering.reviews import Reviews
+from bot.answering.shipped import Shipped, refreshed
 from bot.answering.understanding import Understanding
+from bot.answering.updates import Updates
 from bot.app import partnering, posting, privacy
 from bot.app.analysts import mail_desk
 from bot.app.api import make_tokens
@@ -55,7 +58,7 @@ from bot.app.api import prune as prune_api
 from bot.app.authoring import make_authoring
 from bot.app.calling import Calling, account_control, make_calling, make_pagers
 from bot.app.channels import known_channels, load_platforms, platform_store
-from bot.app.contents import Contents, answer_vocabulary, load_contents
+from bot.app.contents import Beside, Contents, answer_vocabulary, load_contents
 from bot.app.doors import FrontDesk
 from bot.app.figures import close_figures
 from bot.app.handing import Handing
@@ -194,6 +197,7 @@ class App:
     procedures: Procedures
     partners: Partners
     shared: SharedFolder
+    updates: Updates
     sweeper: Sweeper | None = None
     watch: Watch | None = None
     tracking: Tracking | None = None
@@ -388,6 +392,10 @@ class App:
         if number := self.core.ticket_of(delivery):
             self.work(lambda work: self.tickets.log(work, number, "secdesk", "unreached", why))
 
+    def look(self) -> None:
+        """Look at the database: what other replicas have written and decided. Raises `StoreUnavailable`."""
+        refreshed(self.updates.shipped, self.shared.sync)()
+
     def search_mode(self) -> str:
         """`full`, `light` or `words`."""
         return self.contents.search.mode
@@ -485,14 +493,17 @@ def build(  # noqa: PLR0915 (the list of what there is)
     db = db or open_db(settings.database, settings.data)
     vault.check(db)
     shared = shared_folder(settings, db, vault, clock)
+    shipped = Shipped(SqlShippedStore(db), packaged_shelf(settings.knowledge), clock.now)
     if contents is None:
         shared.sync()  # what other replicas have; the folder may come later: the first answer that is written makes it
+        shipped.register()
         contents = load_contents(
             settings.knowledge,
             settings.data / "cache",
             lambda: _today(clock),
             settings.search,
             alone=not settings.approval,
+            beside=Beside(shipped.held, shipped.over, shared.proven),
         )
     roster, release = attach_roster(contents, db, vault, clock)
 
@@ -621,6 +632,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         lambda key: _place_of(core, identities, vault, settings, platforms, key),
         lambda change: holder[0].work(change),  # noqa: PLW0108 (it is made below)
         shared,
+        shipped,
     )  # fmt: skip
     procedures = make_procedures(
         contents, db, vault, clock, identities, tickets, oncall, reach, lambda change: holder[0].work(change),  # noqa: PLW0108
@@ -676,6 +688,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         roster=roster, measures=measures, handing=handing, stop=[release],
         sources=sources, targets=targets, about=about,
         waves=waves, switchover=switchover, procedures=procedures, partners=partners, shared=shared,
+        updates=Updates(shipped, shared, authoring, authoring.parts.reload),
     )  # fmt: skip
     front = FrontDesk(app)
     holder.append(app)

@@ -9,6 +9,7 @@ from bot.answering.authoring import Authoring, Parts
 from bot.answering.keepers import Keepers
 from bot.answering.redaction import redact
 from bot.answering.reviews import Reviews
+from bot.answering.shipped import Shipped, refreshed
 from bot.answering.telling import Telling
 from bot.answering.trying import Trying
 from bot.answering.writing import Writer
@@ -33,6 +34,7 @@ def make_authoring(
     place_of: Callable[[str], Place | None],
     work: Callable[[Callable[[Work], None]], None],
     shared: SharedFolder,
+    shipped: Shipped,
 ) -> tuple[Authoring, Reviews]:
     """What writes answers, and what asks their keepers.
 
@@ -46,7 +48,7 @@ def make_authoring(
         return rota.file.manager if rota else ""
 
     def reload() -> tuple[Fault, ...]:
-        shared.sync()
+        refreshed(shipped, shared.sync)()
         contents.knowledge.poll()
         return contents.knowledge.faults
 

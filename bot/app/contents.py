@@ -91,10 +91,30 @@ class Contents:
         return Poller(self.watched(), before=before)
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What the database knows of answers, beside their files. `held`: what ships and is not in use; `over` takes it out of a
+    library. `proven`: whether the replica that published a file has tried it on the golden questions: to do so again on each
+    would take longer than people may wait for an edit."""
+
+    held: Callable[[], object] = tuple
+    over: Callable[[AnswerLibrary], AnswerLibrary] = lambda library: library
+    proven: Callable[[str], bool] = lambda _path: False
+
+
+NOTHING = Beside()
+
+
 def load_contents(
-    overlay: Path | None, cache: Path | None, today: Callable[[], date], search: str, *, alone: bool = False
+    overlay: Path | None,
+    cache: Path | None,
+    today: Callable[[], date],
+    search: str,
+    *,
+    alone: bool = False,
+    beside: Beside = NOTHING,
 ) -> Contents:
-    """Load everything. `alone`: answers need no second person.
+    """Load everything. `alone`: answers need no second person. `beside`: what the database knows of content.
 
     Raises `ContentError` only where nothing honest could stand in: org.yaml and people.yaml.
     """
@@ -129,23 +149,27 @@ def load_contents(
         faults = Faults()
         vocabulary = answer_vocabulary(org(), gate.current.kinds, alone=alone)
         made_of = (*content(shelf, "answers", "search/wording.yaml"), names(*vars(vocabulary).values()))
-        library = answers_as_of(kept(
+        library = beside.over(answers_as_of(kept(
             cache, "library", made_of, AnswerLibrary,
             lambda: read_answers(shelf, vocabulary, faults, today=today(), cache=cache), lambda _made: not faults.found,
-        ), today())  # fmt: skip
+        ), today()))  # fmt: skip
         small, generic = load_smalltalk(shelf, faults), load_generic(shelf, faults)
         languages, hearing = _hearing(shelf, faults, org())
         if strict:
             faults.check()
         if faults.found:  # nothing good has been in use yet: what ships stands in for what is broken
             shipped = read_answers(ours, vocabulary, Faults(), today=today(), cache=cache)
-            library, small, generic = _joined(library, shipped), load_smalltalk(ours, Faults()), load_generic(ours)
+            library, small, generic = (
+                beside.over(_joined(library, shipped)),
+                load_smalltalk(ours, Faults()),
+                load_generic(ours),
+            )
             languages, hearing = _hearing(ours, Faults(), org())
         if candidates.used is None:
             index = Index.fit(library, cache=cache, generic=generic, encoders=encoders(), languages=languages)
         else:
             index = candidates.index(library, generic, languages)
-            if strict and (broken := candidates.broken(library, generic, languages)):
+            if strict and (broken := candidates.broken(library, generic, languages, beside.proven)):
                 raise ContentError(faults_of(broken, library, shelf))
         candidates.use(library, index, generic, languages)
         return Knowledge(library, IndexSearch(index), small, languages, hearing)
@@ -174,7 +198,7 @@ def load_contents(
     gate = Watched("emergencies", lambda: open_gate(shelf, cache), lambda: shelf.stamp("emergencies"))
     knowledge_ = Watched(
         "answers", lambda: knowledge(True),
-        lambda: (shelf.stamp("answers", "smalltalk.yaml", "search"), id(organisation.current)),
+        lambda: (shelf.stamp("answers", "smalltalk.yaml", "search"), id(organisation.current), beside.held()),
         lambda: knowledge(False),
     )  # fmt: skip
     lessons_ = Watched(

@@ -185,7 +185,7 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
     jobs.start(app.handlers(), wait=False, after=ENGINE_AFTER)
     app.sweeper = Sweeper(app.core, jobs, app.clock, mend=lambda now: mend_times(app.db, now))
     edge = Edge(app, metrics)
-    poller = app.contents.poller(app.shared.sync)
+    poller = app.contents.poller(app.look)
     mailbox = posting.mailbox(app.settings, posting.tokens(app.settings))
     app.watch = posting.watch(app, mailbox, app.sandbox) if mailbox else None
 

@@ -115,7 +115,7 @@ def authors(app: App) -> Authors:
             ticket=number,
         )
 
-    return Authors(app.authoring, card, Translators(lambda shown: blocks(shown, {}), adaptive_cards))
+    return Authors(app.authoring, card, Translators(lambda shown: blocks(shown, {}), adaptive_cards), app.updates)
 
 
 def unanswered(app: App) -> Unanswered:

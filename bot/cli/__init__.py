@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": ("doctor", "what is on, what is missing, how to mend it"),
     "lint": ("lint", "check every content file; all faults at once"),
     "import": ("import_answers", "take an existing FAQ as drafts, or tickets of Jira or ServiceNow"),
+    "updates": ("updates", "what a new version brought and somebody has to decide"),
     "export": ("export", "give everything back: your knowledge, and with --all every table"),
     "backup": ("backup", "one encrypted file with everything that a new machine needs"),
     "restore": ("restore", "a backup into an empty place, or a look at whether it is whole"),

@@ -169,6 +169,21 @@ def test_what_nobody_knows_the_beginning_of_never_wins(make: Make, store: SqlCon
     assert ("usb: 2\n", [USB]) == (text(other, USB), [one.path for one in store.asides()])
 
 
+def test_what_a_writer_has_tried_is_proven_everywhere_until_somebody_edits_it(make: Make) -> None:
+    a, b = make("a"), make("b")
+    write(a, USB, "usb: by hand\n")
+    a.sync()
+    b.sync()
+    assert (False, False) == (a.proven(USB), b.proven(USB))
+    a.put(USB, b"usb: 2\n", a.digest(USB), "sam")
+    b.sync()
+    assert (True, True) == (a.proven(USB), b.proven(USB))
+    write(b, USB, "usb: by hand\n")
+    b.sync()
+    a.sync()
+    assert (False, False) == (a.proven(USB), b.proven(USB))
+
+
 def test_a_file_taken_away_goes_everywhere_a_folder_that_is_gone_is_filled(make: Make) -> None:
     a, b = make("a"), make("b")
     write(a, USB, "usb: 1\n")

@@ -15,6 +15,7 @@ from adapters.stores.authoring import SqlAuthoringStore
 from adapters.stores.content import SqlContentStore
 from adapters.stores.core import SqlCoreStore, SqlIdentityStore
 from adapters.stores.open import open_db
+from adapters.stores.shipped import SqlShippedStore
 from adapters.vault import KeyVault
 from bot.answering.answers import Judgement, Knowledge
 from bot.answering.authoring import Authoring, Do, Parts
@@ -23,9 +24,11 @@ from bot.answering.entries import Library, Vocabulary
 from bot.answering.golden import Broken, broken
 from bot.answering.keepers import Keepers
 from bot.answering.knowledge import read_answers
+from bot.answering.shipped import Shipped
 from bot.answering.smalltalk import Smalltalk
 from bot.answering.telling import Telling
 from bot.answering.trying import Trying
+from bot.answering.updates import Updates
 from bot.answering.writing import Writer
 from bot.audit import AuditLog
 from bot.content import Faults, Shelf, packaged_shelf
@@ -116,6 +119,7 @@ class AuthorDesk:
     alone: bool = False
     db: Db | None = None
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    over: Callable[[Library], Library] = field(default=lambda library: library)
 
     def __post_init__(self) -> None:
         self.folder, ours = self.place / "knowledge", self.place / "ours"
@@ -178,7 +182,7 @@ class AuthorDesk:
         faults = Faults()
         library = read_answers(self.shelf, self.vocabulary(), faults)
         if not faults.found:
-            self.library = library
+            self.library = self.over(library)
         self.faults = tuple(faults.found)
         return self.faults
 
@@ -232,3 +236,24 @@ class AuthorDesk:
     def close(self) -> None:
         assert self.db is not None
         self.db.close()
+
+
+def started(desk: AuthorDesk) -> Shipped:
+    """The program starts: as the first one, or as a new version of it."""
+    assert desk.db is not None
+    shipped = Shipped(SqlShippedStore(desk.db), desk.shelf, desk.clock.now)
+    shipped.register()
+    return shipped
+
+
+def updates_of(desk: AuthorDesk) -> Updates:
+    """What there is to decide after a start."""
+    shipped = started(desk)
+    desk.over = shipped.over
+    desk.reload()
+
+    def reload() -> None:
+        shipped.refresh()
+        desk.reload()
+
+    return Updates(shipped, desk.authoring.writer.shared, desk.authoring, reload)

@@ -20,7 +20,7 @@ from adapters.web.authoring_preview import Part, Translators
 from adapters.web.authoring_services import Authors
 from bot.answering.answer_card import answer_card
 from bot.content import Faults, parse
-from tests.fakes.authoring import ENTRY, AuthorDesk
+from tests.fakes.authoring import ENTRY, AuthorDesk, updates_of
 from tests.fakes.web import Fixture, every_block
 from tests.unit.test_web_security import signed_in
 
@@ -47,7 +47,7 @@ def dress(fixture: Fixture, desk: AuthorDesk) -> AuthorDesk:
 
     fixture.services = replace(
         fixture.services,
-        authors=Authors(desk.authoring, card, LOOK),
+        authors=Authors(desk.authoring, card, LOOK, updates_of(desk)),
         org=lambda: desk.org,
         words=lambda: desk.org.words,
     )
@@ -519,3 +519,35 @@ def test_every_block_has_a_form_in_every_preview() -> None:
         for wanted in ("Plain <b>text</b>", "Small", "Quoted", "SEC-1", "One", "Dot", "Press", "This", "That"):
             assert wanted in words, wanted
     assert Part("heading", "All blocks") == seen.slack[0] == seen.teams[0]
+
+
+# what an upgrade brought
+
+
+def test_what_waits_for_a_decision_is_listed_and_decided(fixture: Fixture, desk: AuthorDesk, ines: Any) -> None:
+    ours, mine = desk.place / "ours" / "answers", desk.text("wifi").replace("Tell reception", "Tell Sam")
+    (ours / "badge.yaml").write_text(
+        ENTRY.format(name="badge", golden="lost at the gate", owner="service-desk"), "utf-8"
+    )
+    desk.own("wifi").write_text(mine, "utf-8")
+    (ours / "wifi.yaml").write_text(desk.text("wifi").replace("Tell Sam", "Tell <b>security</b>"), "utf-8")
+    dress(fixture, desk)
+    ines = signed_in(fixture, "ines.brandt")
+    assert "2 to decide after an update" in ines.get("/console/knowledge").text
+    page = ines.get("/console/updates").text
+    assert ("About badge" in page, "Tell &lt;b&gt;security" in page, "<b>security" in page) == (True, True, False)
+    for verb, name in (("use", "badge"), ("keep", "wifi")):
+        form = page[page.index(f'action="/console/updates/{verb}"', page.index(f">{name}<") - 3000) :]
+        csrf = re.search(r'name="csrf" value="([^"]+)"', form)
+        assert csrf
+        done = ines.post(f"/console/updates/{verb}", data={"csrf": csrf[1], "event": verb, "name": name})
+        assert 303 == done.status_code
+    assert "published" == desk.library.entries["badge"].state
+    assert mine == desk.own("wifi").read_text("utf-8")
+    assert "Nothing to decide" in ines.get("/console/updates").text
+
+
+def test_what_does_not_wait_cannot_be_brought_into_use(fixture: Fixture, desk: AuthorDesk, sam: Any) -> None:
+    csrf = re.search(r'name="csrf" value="([^"]+)"', sam.get("/console/updates").text)
+    assert csrf
+    assert 404 == sam.post("/console/updates/use", data={"csrf": csrf[1], "name": "nothing"}).status_code
