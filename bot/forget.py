@@ -2,7 +2,7 @@
 
 Records hold the pseudonym; once the sealed identity is gone nobody can turn it back into a person. What the person said,
 and what was said to them, is deleted; tickets keep number, times and states, without words. Free text of others that names
-the person has the name taken out.
+the person has the name taken out. What is on legal hold stays whole until the hold is released.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ REMOVED = "[removed]"
 class ForgetStore(Protocol):
     """SQL of forgetting. `counts` names the tables and the rows that were changed or deleted."""
 
+    def held(self, tx: Tx, pseudonym: str) -> list[str]:
+        """Tickets and runs on legal hold that are about them: these stay as they are."""
+        ...
+
     def forget(
         self, tx: Tx, pseudonym: str, names: Sequence[str], conversation: str, at: float
     ) -> Mapping[str, int]: ...
@@ -31,10 +35,12 @@ class ForgetStore(Protocol):
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was done. `by_hand` says what is left to do where the source is not ours to write."""
+    """What was done. `by_hand` says what is left to do where the source is not ours to write; `held` is what a legal hold kept,
+    and with it who they are: forget them again once it is released."""
 
     counts: Mapping[str, int]
     by_hand: str
+    held: tuple[str, ...] = ()
 
 
 def forget(
@@ -59,15 +65,18 @@ def forget(
     if not key and listed is None:
         raise NotFound(who)
     counts: Mapping[str, int] = {}
+    held: list[str] = []
     if key:
         person = replace(person, key=key)
         names = _names(person, identities.as_met(key))
         with db.tx() as tx:
+            held = store.held(tx, key)
             counts = store.forget(tx, key, names, conversation(person), clock.now())
             counts = {**counts, "procedure_text": counts.get("procedure_text", 0) + also(tx, names)}
-            identities.drop(tx, person)
-            auditor.append(tx, clock.now(), "secdesk", "person.forget", key, {})
-    return Forgotten(counts, directory.forget(who))
+            if not held:
+                identities.drop(tx, person)
+            auditor.append(tx, clock.now(), "secdesk", "person.forget", key, {"held": str(len(held))} if held else {})
+    return Forgotten(counts, directory.forget(who), tuple(held))
 
 
 def _names(*people: Person | None) -> list[str]:

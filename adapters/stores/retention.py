@@ -18,7 +18,7 @@ HELD = "SELECT subject FROM legal_hold WHERE released_at = 0"
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows of one table by their key; `where` says which are old (:before, or :month), `held` which are on hold all the same.
+    """Rows of one table by their key; `where` says which are old (:before, or :month). What is on hold is not.
 
     `instead`: statements that run in place of deleting the row, with its key as parameters.
     """
@@ -26,12 +26,12 @@ class Rule:
     table: str
     key: tuple[str, ...]
     where: str
-    held: str = ""
     instead: tuple[str, ...] = ()
 
     @property
     def condition(self) -> str:
-        return f"({self.where}) AND NOT ({self.held})" if self.held else f"({self.where})"
+        held = ON_HOLD.get(self.table)
+        return f"({self.where}) AND NOT ({held})" if held else f"({self.where})"
 
     @property
     def same(self) -> str:
@@ -40,8 +40,31 @@ class Rule:
 
 _OF_TICKET = f"ticket IN ({HELD})"
 _OF_RUN = f"run IN ({HELD})"
-_MAIL_HELD = f"sha256 IN (SELECT sha256 FROM mail WHERE ticket IN ({HELD}))"
-_CASE_HELD = f"campaign IN (SELECT id FROM campaign WHERE ticket IN ({HELD}))"
+# Which rows of a table belong to what is on hold. Forgetting somebody goes by this too.
+ON_HOLD: Mapping[str, str] = {
+    "utterance": _OF_TICKET,
+    "delivery": f"id IN (SELECT delivery FROM utterance WHERE {_OF_TICKET})",
+    "ticket": f"number IN ({HELD})",
+    "ticket_event": _OF_TICKET,
+    "ticket_word": f"seq IN (SELECT seq FROM ticket WHERE number IN ({HELD}))",
+    "ticket_watcher": _OF_TICKET,
+    "attachment": _OF_TICKET,
+    "page": _OF_TICKET,
+    "page_try": f"page IN (SELECT key FROM page WHERE {_OF_TICKET})",
+    "caller_code": _OF_TICKET,
+    "containment": _OF_TICKET,
+    "mail_action": _OF_TICKET,
+    "mail": _OF_TICKET,
+    "submission": f"sha256 IN (SELECT sha256 FROM mail WHERE {_OF_TICKET})",
+    "campaign": _OF_TICKET,
+    "campaign_person": f"campaign IN (SELECT id FROM campaign WHERE {_OF_TICKET})",
+    "procedure_proposal": _OF_RUN,
+    "procedure_text": _OF_RUN,
+    "procedure_file": _OF_RUN,
+    "procedure_follower": _OF_RUN,
+    "partner_record_text": f"dispute IN (SELECT id FROM partner_dispute WHERE {_OF_TICKET})",
+    "legal_hold": "released_at = 0",
+}
 _ENDED = "run IN (SELECT id FROM procedure_run WHERE ended_at > 0 AND ended_at < :before)"
 _CLOSED = "dispute IN (SELECT id FROM partner_dispute WHERE closed_at > 0 AND closed_at < :before)"
 _OVER = "wave IN (SELECT id FROM wave WHERE ended_at > 0 AND ended_at < :before)"
@@ -59,11 +82,10 @@ _BARE = (
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "conversations": (
-        Rule("utterance", ("id",), "at < :before", _OF_TICKET),
+        Rule("utterance", ("id",), "at < :before"),
         Rule("web_post", ("id",), "at < :before"),
         Rule(
             "delivery", ("id",), "created_at < :before AND state IN ('sent', 'failed', 'unreachable')",
-            f"id IN (SELECT delivery FROM utterance WHERE {_OF_TICKET})",
         ),
     ),
     "dialogues": (Rule("dialogue", ("person", "place"), "updated_at < :before"),),
@@ -73,31 +95,30 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "tickets": (
         Rule(
             "ticket", ("number",),
-            "state = 'resolved' AND resolved_at > 0 AND resolved_at < :before AND (subject <> '' OR place <> '')",
-            f"number IN ({HELD})", _BARE,
+            "state = 'resolved' AND resolved_at > 0 AND resolved_at < :before AND (subject <> '' OR place <> '')", _BARE,
         ),
     ),
     "calls": (
-        Rule("page_try", ("page", "seq"), "at < :before", f"page IN (SELECT key FROM page WHERE {_OF_TICKET})"),
-        Rule("page", ("key",), "created_at < :before", _OF_TICKET),
+        Rule("page_try", ("page", "seq"), "at < :before"),
+        Rule("page", ("key",), "created_at < :before"),
         Rule("duty", ("id",), "end_at < :before"),
     ),
-    "codes": (Rule("caller_code", ("id",), "created_at < :before", _OF_TICKET),),
-    "steps": (Rule("containment", ("id",), "asked_at < :before", _OF_TICKET),),
-    "mail_actions": (Rule("mail_action", ("id",), "asked_at < :before", _OF_TICKET),),
+    "codes": (Rule("caller_code", ("id",), "created_at < :before"),),
+    "steps": (Rule("containment", ("id",), "asked_at < :before"),),
+    "mail_actions": (Rule("mail_action", ("id",), "asked_at < :before"),),
     "reports": (
-        Rule("submission", ("id",), "at < :before", _MAIL_HELD),
+        Rule("submission", ("id",), "at < :before"),
         Rule(
             "mail", ("sha256",),
-            "created_at < :before AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.sha256 = mail.sha256)", _OF_TICKET,
+            "created_at < :before AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.sha256 = mail.sha256)",
         ),
         Rule(
             "campaign_person", ("campaign", "person"),
-            "campaign IN (SELECT id FROM campaign WHERE last_at < :before)", _CASE_HELD,
+            "campaign IN (SELECT id FROM campaign WHERE last_at < :before)",
         ),
         Rule(
             "campaign", ("id",),
-            "last_at < :before AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.campaign = campaign.id)", _OF_TICKET,
+            "last_at < :before AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.campaign = campaign.id)",
         ),
     ),
     "tips": (
@@ -117,21 +138,20 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "letters": (Rule("letter", ("id",), "at < :before"),),
     "proposals": (
         Rule("proposal", ("id",), "at < :before"),
-        Rule("procedure_proposal", ("id",), "decided_at > 0 AND decided_at < :before", _OF_RUN),
+        Rule("procedure_proposal", ("id",), "decided_at > 0 AND decided_at < :before"),
         Rule("review_ask", ("entry", "due", "stage", "person"), "at < :before"),
     ),
     "changes": (Rule("answer_change", ("id",), "decided_at > 0 AND decided_at < :before"),),
     "bulk": (Rule("ticket_bulk", ("id",), "at < :before"),),
     "run_words": (
-        Rule("procedure_text", ("id",), _ENDED, _OF_RUN),
-        Rule("procedure_file", ("id",), _ENDED, _OF_RUN),
-        Rule("procedure_follower", ("run", "person"), _ENDED, _OF_RUN),
+        Rule("procedure_text", ("id",), _ENDED),
+        Rule("procedure_file", ("id",), _ENDED),
+        Rule("procedure_follower", ("run", "person"), _ENDED),
     ),
     "pulse": (Rule("partner_pulse", ("partner", "quarter", "code"), "at < :before"),),
     "dispute_words": (
         Rule(
             "partner_record_text", ("dispute", "seq", "name"), _CLOSED,
-            f"dispute IN (SELECT id FROM partner_dispute WHERE {_OF_TICKET})",
         ),
     ),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from adapters.stores.campaigns import SqlCampaignStore
 from adapters.stores.containment import SqlContainmentStore
 from adapters.stores.core import SqlCoreStore, SqlIdentityStore
 from adapters.stores.export import SqlPersonExport
-from adapters.stores.forget import SqlForgetStore
+from adapters.stores.forget import SqlForgetStore, unname_sealed
 from adapters.stores.learning import SqlLearningStore
 from adapters.stores.letters import SqlLetterStore
 from adapters.stores.measurement import SqlMeasureStore
@@ -293,7 +293,8 @@ class App:
         return forget(
             who, db=self.db, store=SqlForgetStore(Codes(self.vault.digest)), identities=self.identities, directory=self.directory,
             auditor=self.audit, clock=self.clock,
-            conversation=lambda person: self.web_place(person).conversation, also=self.procedures.unname,
+            conversation=lambda person: self.web_place(person).conversation,
+            also=lambda tx, names: self.procedures.unname(tx, names) + unname_sealed(tx, self.vault, names),
         )  # fmt: skip
 
     def verify_audit(self) -> AuditReport:

@@ -55,7 +55,7 @@ class Handing:
         }
         if table in SEALED:
             _, column, purpose, kind = SEALED[table]
-            if kind != "file":
+            if kind != "file" and row[column]:  # a letter that was left alone has nothing in it
                 data = self.vault.unseal(purpose, bytes(row[column]))
                 found[column] = json.loads(data) if kind == "json" else data.decode()
         return found

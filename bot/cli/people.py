@@ -45,6 +45,8 @@ def run(options: argparse.Namespace, settings: Callable[[], Settings]) -> int:
             forgotten = _forget(app, options.who)
             for table, rows in sorted(forgotten.counts.items()):
                 print(f"{table:<14} {rows}")
+            if forgotten.held:
+                print(f"On legal hold, and kept: {', '.join(forgotten.held)}. Forget them again once that is released.")
             print(forgotten.by_hand or "Forgotten. The audit chain still verifies: secdesk audit verify")
             return 0
         people = [
