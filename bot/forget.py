@@ -2,7 +2,8 @@
 
 Records hold the pseudonym; once the sealed identity is gone nobody can turn it back into a person. What the person said,
 and what was said to them, is deleted; tickets keep number, times and states, without words. Free text of others that names
-the person has the name taken out. What is on legal hold stays whole until the hold is released.
+the person has the name taken out: so what others were told by them stays in the conversation of those, without the name. What is
+on legal hold stays whole until the hold is released.
 """
 
 from __future__ import annotations

@@ -54,6 +54,11 @@ class SqlExport:
 
 # Columns that hold a pseudonym and make the row this person's own. What they did at the desk for others is not.
 _MINE = ("person", "requester", "author", "who", "pseudonym", "behalf")
+# Of what is secret, what may be known of one's own: not what lets somebody in.
+_OPEN: Mapping[str, str] = {
+    "api_token": "id, name, scopes, created_at, expires_at, revoked_at, used_at",
+    "console_session": "id, via, roles, created_at, seen_at, expires_at, device",
+}
 _NOT_MINE = frozenset({"page_try", "measure"})  # `who` is a name there; figures are nobody's
 
 
@@ -71,6 +76,8 @@ class SqlPersonExport:
             if mine and table not in _NOT_MINE:
                 where = " OR ".join(f"{name} = :p" for name in mine)
                 yield from self._some(table, where, p=person)
+        for table, columns in _OPEN.items():
+            yield from self._some(table, "person = :p", columns, p=person)
         yield from self._some("memory", "person = :code", code=self.codes.memory(person))
         for row in self.db.query("SELECT DISTINCT quarter FROM partner_pulse"):
             code = code_of(self.codes.digest, person, str(row["quarter"]))
@@ -83,8 +90,8 @@ class SqlPersonExport:
         reported = "sha256 IN (SELECT sha256 FROM submission WHERE person = :p)"
         yield from self._some("mail", reported, p=person)
 
-    def _some(self, table: str, where: str, **params: object) -> Iterator[tuple[str, list[Row]]]:
-        rows = self.db.query(f'SELECT * FROM "{table}" WHERE {where}', **params)  # noqa: S608 (named by the database itself)
+    def _some(self, table: str, where: str, columns: str = "*", **params: object) -> Iterator[tuple[str, list[Row]]]:
+        rows = self.db.query(f'SELECT {columns} FROM "{table}" WHERE {where}', **params)  # noqa: S608 (named by the database itself)
         if rows:
             yield table, rows
 

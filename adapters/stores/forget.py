@@ -194,13 +194,25 @@ def _mail(tx: Tx, pseudonym: str) -> dict[str, int]:
 
 
 def _words(tx: Tx, pseudonym: str, names: Sequence[str]) -> dict[str, int]:
-    """What tickets are found by: nothing that the person wrote, and nobody's ticket by their name."""
-    wrote = "SELECT ticket FROM ticket_event WHERE actor = :p AND kind IN ('opened', 'again', 'said')"
+    """What tickets are found by: nothing that only the person wrote, and nobody's ticket by their name."""
     gone = tx.execute(
-        f"""DELETE FROM ticket_word
-            WHERE seq IN (SELECT seq FROM ticket WHERE requester = :p OR number IN ({wrote})){_free("ticket_word")}""",
+        f"DELETE FROM ticket_word WHERE seq IN (SELECT seq FROM ticket WHERE requester = :p){_free('ticket_word')}",
         p=pseudonym,
     )
+    lines = tx.query(
+        """SELECT t.seq, t.subject, e.actor, e.text FROM ticket_event e JOIN ticket t ON t.number = e.ticket
+            WHERE t.number IN (SELECT ticket FROM ticket_event WHERE actor = :p) AND t.requester <> :p""",
+        p=pseudonym,
+    )
+    theirs: dict[int, set[str]] = {}
+    others: dict[int, set[str]] = {}
+    for row in lines:
+        others.setdefault(int(row["seq"]), set(words_of(row["subject"])))
+        side = theirs if row["actor"] == pseudonym else others
+        side.setdefault(int(row["seq"]), set()).update(words_of(row["text"]))
+    sql = f"DELETE FROM ticket_word WHERE seq = :seq AND word = :word{_free('ticket_word')}"
+    for seq, words in theirs.items():
+        gone += sum(tx.execute(sql, seq=seq, word=word) for word in words - others[seq])
     for word in {word for name in names for word in words_of(name)}:
         gone += tx.execute(f"DELETE FROM ticket_word WHERE word = :word{_free('ticket_word')}", word=word)
     return {"ticket_word": gone}

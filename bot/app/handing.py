@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bot.ports import Row, Vault
 from bot.turn import Work
 
 _BYTES = (bytes, memoryview)
+FILES = 5_000_000  # bytes of mails and files that go along; for more there is the desk
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,9 @@ class Handing:
     def over(self, work: Work, person: str, name: str) -> Attached:
         """Everything of a pseudonym, sealed, as a file that belongs to no ticket. Raises `Refused` over ten megabytes."""
         tables: dict[str, list[dict[str, Any]]] = {}
+        room = [FILES]
         for table, rows in self.export.of(person, self.conversation(person), work.at):
-            tables.setdefault(table, []).extend(self._plain(table, row) for row in rows)
+            tables.setdefault(table, []).extend(self._plain(table, row, room) for row in rows)
         made = datetime.fromtimestamp(work.at, UTC).isoformat(timespec="seconds")
         said = json.dumps({"made": made, "tables": tables}, ensure_ascii=False, indent=1, default=str)
         (sealed,) = self.attachments.seal([File(name, said.encode(), "application/json")], self.too_much)
@@ -48,14 +51,27 @@ class Handing:
             raise NotFound(file)
         return str(row["name"]), self.attachments.open(file)
 
-    def _plain(self, table: str, row: Row) -> dict[str, Any]:
-        """The row as JSON can hold it: what is sealed opened, the bytes of mails and files left out."""
+    def _plain(self, table: str, row: Row, room: list[int]) -> dict[str, Any]:
+        """The row as JSON can hold it: what is sealed opened, mails and files as text or base64 while there is room."""
         found = {
             name: f"{len(bytes(value))} bytes" if isinstance(value, _BYTES) else value for name, value in row.items()
         }
         if table in SEALED:
             _, column, purpose, kind = SEALED[table]
-            if kind != "file" and row[column]:  # a letter that was left alone has nothing in it
-                data = self.vault.unseal(purpose, bytes(row[column]))
-                found[column] = json.loads(data) if kind == "json" else data.decode()
+            if row[column]:  # a letter that was left alone has nothing in it, nor has a mail after its time
+                found[column] = self._opened(purpose, kind, bytes(row[column]), room) or found[column]
         return found
+
+    def _opened(self, purpose: str, kind: str, box: bytes, room: list[int]) -> Any:
+        """What is in a box; None for a file that there is no room for."""
+        if kind == "file" and len(box) > room[0]:
+            return None
+        data = self.vault.unseal(purpose, box)
+        if kind == "json":
+            return json.loads(data)
+        if kind == "file":
+            room[0] -= len(data)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return {"base64": base64.b64encode(data).decode()}

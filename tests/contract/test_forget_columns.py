@@ -25,6 +25,8 @@ WORDS = frozenset({"words", "message", "name", "file_name", "facts_of_a_mail", "
 STAYS = {
     "lesson_question.question": "what authors wrote for everybody, as it was asked",
     "procedure_version.text": "what a run was started on: its record holds the hash",
+    "content_file.sealed": "a file of the organisation's: people.yaml loses them, and the command says which others name them",
+    "content_version.sealed": "as above; files that hold people keep no versions",
     "letter_seen.mailbox": "an address of the organisation's",
     "mailbox.name": "an address of the organisation's",
     "slack_install.name": "a workspace",

@@ -1,4 +1,4 @@
-"""Forgetting somebody while a legal hold is on: what is held stays whole, everything else goes, and the rest goes after the release."""
+"""Forgetting while a legal hold is on: what is held stays whole, everything else goes, and the rest goes after the release."""
 
 from __future__ import annotations
 
