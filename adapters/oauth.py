@@ -22,7 +22,7 @@ from urllib.request import Request
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from adapters.outgoing import LOOPBACK, opened
+from adapters.outgoing import LOOPBACK, decoded, opened
 from bot.errors import ChannelError, ConfigError, RetryLater
 
 MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
@@ -104,7 +104,7 @@ def post(url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
     request = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310  (checked when made)
     try:
         with opened(request, timeout=PATIENCE) as answer:
-            found = json.loads(answer.read(1_000_000))
+            found = decoded(answer.read(1_000_000))
     except HTTPError as error:
         if error.code == 429 or error.code >= 500:
             raise RetryLater(f"no access token: the sign-in service says {error.code}", LATER) from error
@@ -121,7 +121,7 @@ def post(url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
 
 def _code(error: HTTPError) -> str:
     try:
-        return str(json.loads(error.read(100_000))["error"])[:60]
+        return str(decoded(error.read(100_000))["error"])[:60]
     except (ValueError, KeyError, TypeError, OSError):
         return "no reason given"
 

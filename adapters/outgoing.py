@@ -6,9 +6,10 @@ and to no other. (`urllib` would send an `Authorization` header along to whereve
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from email.message import Message
-from typing import IO
+from typing import IO, Any
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -23,3 +24,11 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_Stay)
 opened = _OPENER.open  # as `urllib.request.urlopen`: opened(request, timeout=seconds)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # where http will do
+
+
+def decoded(data: bytes | str) -> Any:
+    """JSON that others wrote. Raises `ValueError`, for what is nested so deeply that the reader gives up too."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

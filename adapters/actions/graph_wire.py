@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters.oauth import microsoft
-from adapters.outgoing import opened
+from adapters.outgoing import decoded, opened
 from bot.errors import ChannelError, RetryLater
 
 TIMEOUT = 20.0
@@ -74,7 +74,7 @@ class GraphWire:
         if not raw:
             return {}
         try:
-            answer = json.loads(raw)
+            answer = decoded(raw)
         except ValueError as error:
             raise ChannelError("Microsoft Graph answered something that is no JSON") from error
         return answer if isinstance(answer, dict) else {}

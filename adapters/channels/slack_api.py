@@ -23,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.channels.slack_pace import CHANNEL, METHODS, WAITING, Rate
 from adapters.channels.slack_state import Install, SlackState
+from adapters.outgoing import decoded
 from bot.errors import ChannelError, RetryLater, StoreUnavailable, TooLarge, Unreachable
 
 log = logging.getLogger(__name__)
@@ -295,7 +296,7 @@ def _sent(install: Install, method: str, body: Mapping[str, Any]) -> dict[str, A
 
 def _object(raw: bytes) -> Mapping[str, Any] | None:
     try:
-        data = json.loads(raw)
+        data = decoded(raw)
     except ValueError:
         return None
     return data if isinstance(data, dict) else None

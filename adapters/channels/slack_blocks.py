@@ -305,7 +305,7 @@ def _form_of(value: str) -> Pressed:
     try:
         packed = json.loads(value)
         name, label, action, submit, chosen = (str(packed[key]) for key in ("n", "l", "a", "s", "v"))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return Pressed(_FORM, "")
     return Pressed(action, chosen, Input(name, label, action, submit, chosen, bool(packed.get("m"))))
 

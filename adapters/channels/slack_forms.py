@@ -47,7 +47,7 @@ class Asked:
         """Back from `dump`; None for anything else."""
         try:
             action, value, (conversation, thread, private), seen = json.loads(text)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
         if not all(isinstance(item, str) for item in (action, value, conversation, thread)):
             return None

@@ -19,6 +19,7 @@ from typing import Any, Final
 import httpx
 import jwt
 
+from adapters.outgoing import decoded
 from bot.health import Check
 
 log = logging.getLogger(__name__)
@@ -126,11 +127,11 @@ class Keys:
 
     async def _fetch(self) -> Mapping[str, SigningKey]:
         client = self._client()
-        metadata = (await client.get(self._url)).raise_for_status().json()
+        metadata = decoded((await client.get(self._url)).raise_for_status().content)
         address = str(metadata["jwks_uri"])
         if httpx.URL(address).scheme != httpx.URL(self._url).scheme:
             raise ValueError("the keys are not where the metadata is")
-        found = (await client.get(address)).raise_for_status().json()
+        found = decoded((await client.get(address)).raise_for_status().content)
         return {str(item["kid"]): key for item in found["keys"] if (key := _signing_key(item))}
 
 

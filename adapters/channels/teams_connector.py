@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from adapters.outgoing import decoded
 from bot.errors import ChannelError, RetryLater, Unreachable
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def _result(method: str, response: httpx.Response) -> Mapping[str, Any]:
 
 def _json(response: httpx.Response) -> Mapping[str, Any]:
     try:
-        found = response.json() if response.content and len(response.content) < LONGEST_ANSWER else {}
+        found = decoded(response.content) if response.content and len(response.content) < LONGEST_ANSWER else {}
     except ValueError:
         return {}
     return found if isinstance(found, Mapping) else {}

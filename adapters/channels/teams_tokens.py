@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from adapters.outgoing import decoded
 from bot.errors import ConfigError, RetryLater
 from bot.health import Check
 
@@ -151,7 +152,7 @@ class Tokens:
         else:
             form = {"grant_type": "client_credentials", "client_id": known.app_id, "scope": known.scope}
             answer = await self._client().post(known.token_url, data={**form, **proof(known)})
-        found: Mapping[str, Any] = answer.raise_for_status().json()
+        found: Mapping[str, Any] = decoded(answer.raise_for_status().content)
         return found
 
 
@@ -187,7 +188,7 @@ def loaded(path: Path) -> tuple[PrivateKeyTypes, x509.Certificate]:
 def _reason(response: httpx.Response) -> str:
     """The service's short error name; its longer text can repeat what we sent."""
     try:
-        name = response.json().get("error", "")
+        name = decoded(response.content).get("error", "")
     except (ValueError, AttributeError):
         return ""
     return name[:60] if isinstance(name, str) else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from adapters.outgoing import opened
+from adapters.outgoing import decoded, opened
 from bot.errors import ChannelError
 
 PATIENCE = 10.0  # seconds: somebody waits for help
@@ -30,7 +29,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> dic
     except (OSError, ValueError) as error:
         raise ChannelError(f"could not be reached ({type(error).__name__})") from error
     try:
-        found = json.loads(data or b"{}")
+        found = decoded(data or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

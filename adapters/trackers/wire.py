@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.outgoing import LOOPBACK, opened
+from adapters.outgoing import LOOPBACK, decoded, opened
 from bot.errors import ChannelError, ConfigError, RetryLater
 
 PATIENCE = 20.0  # seconds for one answer
@@ -78,7 +78,7 @@ class Wire:
         if 300 <= code < 400:
             return ChannelError("it sends us elsewhere: set tracker.url to the address that answers itself")
         try:
-            why = self._reason(json.loads(error.read(100_000) or b"null"))
+            why = self._reason(decoded(error.read(100_000) or b"null"))
         except (ValueError, KeyError, TypeError, AttributeError, OSError):
             why = ""
         said = (
@@ -95,7 +95,7 @@ def _json(data: bytes) -> Any:
     if len(data) > MOST:
         raise ChannelError("its answer is too large")
     try:
-        return json.loads(data) if data.strip() else None
+        return decoded(data) if data.strip() else None
     except ValueError as error:
         raise ChannelError("it answered something that is no JSON: check tracker.url") from error
 

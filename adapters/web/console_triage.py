@@ -6,6 +6,7 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -107,7 +108,9 @@ class TriagePages:
 
     def save_view(self, look: Look, fields: Mapping[str, str]) -> Done:
         """The filter as it is on the page, under a name."""
-        raw = json.loads(fields.get("filter", "{}")[:2000] or "{}")
+        raw: Any = {}
+        with suppress(ValueError, RecursionError):  # else the filter that shows everything
+            raw = json.loads(fields.get("filter", "")[:2000])
         wanted = filter_from(raw if isinstance(raw, dict) else {})
         name, shared = fields.get("name", ""), fields.get("shared") == "1"
 

@@ -9,7 +9,6 @@ for), RP-Initiated Logout 1.0, Back-Channel Logout 1.0 (2.6), RFC 7636 (PKCE), R
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import threading
@@ -29,7 +28,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry
 
-from adapters.outgoing import LOOPBACK, opened
+from adapters.outgoing import LOOPBACK, decoded, opened
 from bot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -205,7 +204,7 @@ class Provider:
         for key in self._fitting(header):
             try:
                 found = jws.deserialize_compact(token.encode(), JWKRegistry.import_key(dict(key)), algorithms=allowed)
-                claims = json.loads(found.payload)
+                claims = decoded(found.payload)
             except (JoseError, ValueError, TypeError):
                 continue
             if isinstance(claims, dict):
@@ -280,7 +279,7 @@ def _fetch(url: str, body: bytes | None, headers: Mapping[str, str]) -> Mapping[
     try:
         with opened(request, timeout=PATIENCE) as answer:
             data = answer.read(MOST + 1)
-        found = json.loads(data) if len(data) <= MOST else None
+        found = decoded(data) if len(data) <= MOST else None
     except HTTPError as error:
         with error:
             raise OidcError("provider", f"{where} answers {error.code}") from error

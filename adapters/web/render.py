@@ -49,7 +49,7 @@ def unpressed(value: str) -> tuple[str, str, str]:
     """(action, value, label) of a sent field, empty texts if it is not one. The desk authorises the action again."""
     try:
         parts = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", "", ""
     if not isinstance(parts, list) or len(parts) != 3 or not all(isinstance(part, str) for part in parts):
         return "", "", ""

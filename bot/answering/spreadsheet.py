@@ -12,6 +12,7 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
@@ -136,7 +137,7 @@ def _part(archive: zipfile.ZipFile, name: str) -> bytes:
             data = part.read(PART_BYTES + 1)
     except KeyError:
         raise Unreadable("this is no .xlsx: save the sheet as .xlsx or .csv") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         if isinstance(error, Unreadable):
             raise
         raise Unreadable("this .xlsx is damaged: open it and save it again") from None

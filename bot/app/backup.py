@@ -183,10 +183,11 @@ def check(source: Path, key: Path) -> Backup:
 
 def _first(members: Iterator[tuple[str, bytes]], done: Backup) -> None:
     name, data = next(members, ("", b""))
-    first: dict[str, Any] = json.loads(data) if name == FIRST else {}
-    if first.get("format") != FORMAT:
+    first = _json(data) if name == FIRST else None
+    made = first.get("made") if isinstance(first, dict) and first.get("format") == FORMAT else None
+    if not isinstance(made, int | float):
         raise ConfigError(f"{done.path} is not a backup that this Secdesk can read")
-    done.made = float(first["made"])
+    done.made = float(made)
 
 
 def _files_and_steps(
@@ -195,7 +196,10 @@ def _files_and_steps(
     """The steps that the tables are at. Files come before, since settings among them say where the tables go."""
     for name, data in members:
         if name == STEPS:
-            return [str(step) for step in json.loads(data)]
+            steps = _json(data)
+            if not isinstance(steps, list):
+                raise _odd(name)
+            return [str(step) for step in steps]
         take(name, data)
         done.files += 1
     raise ConfigError(f"{done.path} ends too early: use another backup")
@@ -206,15 +210,18 @@ def _rows(members: Iterator[tuple[str, bytes]], done: Backup) -> Iterator[tuple[
     said: dict[str, Any] = {}
     for name, data in members:
         if name == LAST:
-            said = json.loads(data)
+            said = _json(data)
             continue
         table = name.split("/")[1] if name.startswith("tables/") else ""
         if not table:
-            raise ConfigError(f"the backup holds a file that no backup of ours has: {name[:80]!r}")
+            raise _odd(name)
         done.tables.setdefault(table, 0)
         for line in data.splitlines():
             done.tables[table] += 1
-            yield table, json.loads(line, object_hook=_unbytes)
+            row = _json(line, _unbytes)
+            if not isinstance(row, dict):
+                raise _odd(name)
+            yield table, row
     if said != {"tables": done.tables, "files": done.files}:
         raise ConfigError(f"{done.path} does not hold what it says it holds: use another backup")
 
@@ -238,7 +245,7 @@ class _Place:
             folder, _, inside = name.partition("/")
             path = PurePosixPath(inside)
             if folder not in _FOLDERS or path.is_absolute() or not inside or ".." in path.parts:
-                raise ConfigError(f"the backup holds a file that no backup of ours has: {name[:80]!r}")
+                raise _odd(name)
             base = self.settings.knowledge if folder == "knowledge" else self.settings.data / "spool"
             _put(base / path, data)
 
@@ -347,6 +354,18 @@ def _members(source: Path, key: Path) -> Iterator[tuple[str, bytes]]:
 
 def _private(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _json(data: bytes, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Whoever knows the public key can seal an archive, so that what is in one is not ours before it has been looked at."""
+    try:
+        return json.loads(data, object_hook=hook)
+    except (ValueError, TypeError, RecursionError):
+        raise ConfigError("the backup holds something that no backup of ours has: use another one") from None
+
+
+def _odd(name: str) -> ConfigError:
+    return ConfigError(f"the backup holds a file that no backup of ours has: {name[:80]!r}")
 
 
 def _bytes(value: object) -> dict[str, str]:

@@ -58,8 +58,8 @@ class Front:
     """ASGI: the endpoints of platforms by exact path, everything else to the web application and its guard."""
 
     def __init__(self, rest: Asgi, endpoints: Mapping[str, Asgi]) -> None:
-        self._rest, self._endpoints = rest, dict(endpoints)
+        self.rest, self.endpoints = rest, dict(endpoints)
 
     async def __call__(self, scope: Scope, receive: object, send: object) -> None:
-        chosen = self._endpoints.get(scope.get("path", ""), self._rest) if scope["type"] == "http" else self._rest
+        chosen = self.endpoints.get(scope.get("path", ""), self.rest) if scope["type"] == "http" else self.rest
         await chosen(scope, receive, send)  # type: ignore[arg-type]

@@ -98,6 +98,12 @@ class Edge:
         self._normal.shutdown(wait=True, cancel_futures=True)
 
 
+def front(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs, doors: Doors) -> Front:
+    """Everything that can be asked of us over HTTP: what platforms and the ticket system call, and the web application."""
+    endpoints = {path: door for platform in app.platforms.values() for path, door in platform.endpoints(doors).items()}
+    return Front(create_web(web_services(app, edge, metrics, jobs)), endpoints | tracking.endpoints(app, edge))
+
+
 def listen(settings: Settings) -> socket.socket:
     """The listening socket. Raises `ConfigError` when the port is taken or may not be used."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -208,8 +214,7 @@ def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> Non
 
     stopping = threading.Event()
     doors = edge.doors()
-    endpoints = {path: door for platform in app.platforms.values() for path, door in platform.endpoints(doors).items()}
-    web = Front(create_web(web_services(app, edge, metrics, jobs)), endpoints | tracking.endpoints(app, edge))
+    web = front(app, edge, metrics, jobs, doors)
     config = uvicorn.Config(
         web, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=int(DRAIN) - 4,
         timeout_keep_alive=10, http=TimedProtocol, h11_max_incomplete_event_size=32_768, **behind(app.settings),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, cast
 
 from adapters.stores.trackers import SqlTrackedStore
+from adapters.trackers.careful import Careful
 from adapters.trackers.jira import JiraServiceManagement
 from adapters.trackers.mail import Answer, Folders, MailTracker
 from adapters.trackers.rt import RequestTracker
@@ -36,7 +37,7 @@ def make_tracker(app: App) -> Tracker | None:
     settings = app.settings
     if not settings.tracker:
         return None
-    return _MAKERS[settings.tracker](settings, app.clock, app)
+    return Careful(_MAKERS[settings.tracker](settings, app.clock, app))
 
 
 def _rt(settings: Settings, _clock: Clock, _app: App) -> Tracker:

@@ -53,5 +53,5 @@ def fault_of_file(data: bytes) -> str:
         if found["schema"] != SCHEMA:
             return "this is not the export of a dispute"
         return fault(found["records"], found["texts"], found["head"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "this is not the export of a dispute"

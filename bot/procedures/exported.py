@@ -67,7 +67,7 @@ def trouble(made: Mapping[str, Any]) -> str:
         if made["schema"] != SCHEMA:
             raise ValueError(f"this is not {SCHEMA}")
         return _trouble(made)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError(f"this is no export of a run ({type(error).__name__}: {error})") from error
 
 

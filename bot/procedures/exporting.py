@@ -112,6 +112,8 @@ class Exports:
             made = json.loads(data.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise ValueError("this is not UTF-8") from error
+        except RecursionError as error:
+            raise ValueError("this is nested too deeply") from error
         if not isinstance(made, dict):
             raise ValueError(f"this is not {exported.SCHEMA}")
         if found := exported.trouble(made):

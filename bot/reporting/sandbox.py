@@ -36,6 +36,16 @@ _START = (
 )
 
 
+def answered(kind: type[T], frame: bytes) -> T | str | None:
+    """What a process answered: the thing, `crash` if it says that it failed, None for what is not of the form. A mail may have
+    taken the process over, so nothing in the answer is believed."""
+    try:
+        answer = json.loads(frame)
+        return "crash" if "crash" in answer else load(kind, answer)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
 class Examiner(Protocol):
     """What the rest of the desk needs of a sandbox. Nothing here raises for what is in the bytes."""
 
@@ -151,15 +161,16 @@ class _Worker:
         timer.start()
         try:
             frame = self._talk(request, data, context)
-            answer = json.loads(frame) if frame is not None else {"crash": "gone"}
-            if "crash" in answer:
-                return "time" if self._late else "crash"
-            return load(kind, answer)
-        except (OSError, ValueError, TypeError, KeyError):
-            self.kill()
-            return "time" if self._late else "crash"
+            found = answered(kind, frame) if frame is not None else None
+            if isinstance(found, kind):
+                return found
+        except OSError:
+            found = None
         finally:
             timer.cancel()
+        if found is None:  # it has gone, or says what no process of ours would
+            self.kill()
+        return "time" if self._late else "crash"
 
     def _talk(self, request: Request, data: bytes, context: Context | None) -> bytes | None:
         requests, answers = self._pipes()

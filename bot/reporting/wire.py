@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+_PLAIN = frozenset({str, int, bool})
 
 
 def dump(value: Any) -> Any:
@@ -54,12 +55,14 @@ def _load(kind: Any, value: Any) -> Any:
         return None if value is None else _load(next(arg for arg in get_args(kind) if arg is not type(None)), value)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
-    return float(value) if kind is float else value
+    if kind is float:
+        return float(value)
+    if (kind in _PLAIN and type(value) is not kind) or (origin is Literal and value not in get_args(kind)):
+        raise TypeError(f"{type(value).__name__} is no {kind}")
+    return value
 
 
 def _tuple(arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
-        if arguments[0] is str:
-            return tuple(value)
         return tuple(_load(arguments[0], item) for item in value)
     return tuple(_load(part, item) for part, item in zip(arguments, value, strict=True))

@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from bot.reporting.context import Context
 
 LENGTH = struct.Struct(">I")
+MOST_FRAME = 192 << 20  # bytes: the largest upload, taken apart into its mails and pictures as base64, has less
+MOST_FRAME = 192 << 20  # bytes: the largest upload, taken apart into its mails and pictures as base64, has less
 
 
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next frame, or None when the other side has gone."""
+def read_frame(stream: BinaryIO, most: int = MOST_FRAME) -> bytes | None:
+    """The next frame, or None when the other side has gone, or says that more than `most` bytes follow."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
     (size,) = LENGTH.unpack(head)
+    if size > most:
+        return None
     body = stream.read(size)
     return body if len(body) == size else None
 
