@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bot.cards import Attached, Block, Buttons, Card, Choices, Facts, Input, Steps, Text
+from bot.cards import Attached, Block, Buttons, Card, Choices, Facts, Input, Link, Steps, Text
 
 
 def split(card: Card, fits: Callable[[Card], bool], longest: int) -> Iterator[Card]:
@@ -58,5 +58,5 @@ def _broken_up(block: Block, longest: int) -> Iterator[Block]:
             yield from (Buttons((button,)) for button in buttons)
         case Choices(prompt=prompt, options=options):
             yield from (Choices(prompt if i == 0 else "", (option,)) for i, option in enumerate(options))
-        case Input() | Attached():
+        case Input() | Attached() | Link():
             yield block

@@ -92,9 +92,25 @@ class Attached:
     size: int = 0
 
 
-Block = Text | Facts | Steps | Buttons | Choices | Input | Attached
+_PAGE = re.compile(r"https?://[^\s/@<>\"'|\\]+/console(?:/[\w./~-]*)?(?:\?[\w=&.%~+-]*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page of the console to open: what it is called, and its whole address (`Settings.console` makes it)."""
+
+    label: str
+    url: str
+
+    @property
+    def opens(self) -> bool:
+        """Whether this is the address of a page of the console. Nothing else becomes something to click: it is shown as text."""
+        return bool(_PAGE.fullmatch(self.url))
+
+
+Block = Text | Facts | Steps | Buttons | Choices | Input | Attached | Link
 _KINDS: Mapping[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Text, Facts, Steps, Buttons, Choices, Input, Attached)
+    kind.__name__.lower(): kind for kind in (Text, Facts, Steps, Buttons, Choices, Input, Attached, Link)
 }
 
 
@@ -178,6 +194,8 @@ def as_text(card: Card) -> str:
                 lines.append(f"{label}: ____")
             case Attached(name=name):
                 lines.append(f"[{name}]")
+            case Link(label=label, url=url):
+                lines.append(f"{label}: {url}")
     return "\n".join(lines)
 
 

@@ -408,6 +408,10 @@ class Settings:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
+    def console(self, path: str) -> str:
+        """The whole address of a page of the console, `/tickets/SEC-101` for example."""
+        return f"{self.url}/console{path}"
+
     @property
     def report_address(self) -> str:
         """Where mails are reported to by mail, "" without a mailbox."""

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from adapters.card_parts import split, words_apart
 from adapters.channels.slack_text import bold, escape, linked, unescape
-from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
+from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Link, Steps, Text, as_text
 
 Json = dict[str, Any]
 Surface = Literal["message", "modal", "home"]
@@ -184,6 +184,12 @@ class _Maker:
                 yield self._input(block, place)
             case Attached(name=name):
                 yield _context(f"\U0001f4ce {name}")
+            case Link(label=label, url=url) if (
+                block.opens
+            ):  # no button: Slack would tell us of each press, and want an answer
+                yield {"type": "section", "text": _mrkdwn(f"<{escape(url)}|{escape(label)}>")}
+            case Link(label=label, url=url):
+                yield from self._text(f"{label}: {url}")
 
     def _text(self, text: str, *, strong: bool = False) -> Iterator[Json]:
         for part, shown in self._linked(text, LIMITS["section"] - 2):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text
+from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Link, Steps, Text, as_text
 
 Json = dict[str, Any]
 
@@ -163,6 +163,10 @@ def _block(block: Block, number: int, fields: Sequence[str]) -> list[Json]:
             return _input(block, number, fields)
         case Attached(name=name):
             return [_rich(f"\U0001f4ce\u00a0{name}")]
+        case Link(label=label, url=url) if block.opens:
+            return [{"type": "ActionSet", "actions": [{"type": "Action.OpenUrl", "title": label, "url": url}]}]
+        case Link(label=label, url=url):
+            return [_rich(f"{label}: {url}")]
 
 
 def _rich(text: str, *, spacing: str = "", **look: Any) -> Json:
@@ -310,7 +314,7 @@ def _broken_up(block: Block) -> Iterator[Block]:
             yield from (Buttons((button,)) for button in buttons)
         case Choices(prompt=prompt, options=options):
             yield from (Choices(prompt if i == 0 else "", (option,)) for i, option in enumerate(options))
-        case Input() | Attached():
+        case Input() | Attached() | Link():
             yield block
 
 

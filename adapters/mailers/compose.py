@@ -14,7 +14,21 @@ from email.utils import format_datetime, formataddr
 from html import escape
 from urllib.parse import quote
 
-from bot.cards import Attached, Block, Button, Buttons, Card, Choices, Facts, Input, Steps, Text, as_text, pressables
+from bot.cards import (
+    Attached,
+    Block,
+    Button,
+    Buttons,
+    Card,
+    Choices,
+    Facts,
+    Input,
+    Link,
+    Steps,
+    Text,
+    as_text,
+    pressables,
+)
 
 OURS = "X-Secdesk"  # what our own mails are known by when they come back
 STOP = "learning.stop"  # the button that ends tips
@@ -103,6 +117,12 @@ def _block(block: Block, link: Callable[[Button], str]) -> str:
             return f"<p>{_text(label)}</p>"
         case Attached(name=name):
             return f"<p>[{_text(name)}]</p>"
+        case Link(label=label, url=url):
+            return (
+                f'<p><a href="{escape(url)}">{_text(label)}</a></p>'
+                if block.opens
+                else f"<p>{_text(f'{label}: {url}')}</p>"
+            )
 
 
 def _link(button: Button, number: int, head: Letterhead) -> str:

@@ -182,11 +182,10 @@ def _mail(tx: Tx, pseudonym: str) -> dict[str, int]:
         p=pseudonym,
     )
     tx.execute("UPDATE submission SET behalf = '' WHERE behalf = :p", p=pseudonym)
-    mail = tx.execute(
-        f"""DELETE FROM mail WHERE sha256 IN (SELECT sha256 FROM submission WHERE person = :p)
-           AND NOT EXISTS (SELECT 1 FROM submission o WHERE o.sha256 = mail.sha256 AND o.person <> :p){_free("mail")}""",
-        p=pseudonym,
-    )
+    theirs = f"""WHERE sha256 IN (SELECT sha256 FROM submission WHERE person = :p)
+           AND NOT EXISTS (SELECT 1 FROM submission o WHERE o.sha256 = mail.sha256 AND o.person <> :p){_free("mail")}"""
+    tx.execute(f"DELETE FROM mail_word WHERE seq IN (SELECT seq FROM mail {theirs})", p=pseudonym)
+    mail = tx.execute(f"DELETE FROM mail {theirs}", p=pseudonym)
     for table in ("campaign_sample", "campaign_band"):  # what their words were known by goes with them
         tx.execute(f"DELETE FROM {table} WHERE mail NOT IN (SELECT sha256 FROM mail)")
     gone = tx.execute(f"DELETE FROM submission WHERE person = :p{_free('submission')}", p=pseudonym)
@@ -194,7 +193,7 @@ def _mail(tx: Tx, pseudonym: str) -> dict[str, int]:
 
 
 def _words(tx: Tx, pseudonym: str, names: Sequence[str]) -> dict[str, int]:
-    """What tickets are found by: nothing that only the person wrote, and nobody's ticket by their name."""
+    """What tickets are found by: nothing that only the person wrote, and nobody's ticket or mail by their name."""
     gone = tx.execute(
         f"DELETE FROM ticket_word WHERE seq IN (SELECT seq FROM ticket WHERE requester = :p){_free('ticket_word')}",
         p=pseudonym,
@@ -213,8 +212,9 @@ def _words(tx: Tx, pseudonym: str, names: Sequence[str]) -> dict[str, int]:
     sql = f"DELETE FROM ticket_word WHERE seq = :seq AND word = :word{_free('ticket_word')}"
     for seq, words in theirs.items():
         gone += sum(tx.execute(sql, seq=seq, word=word) for word in words - others[seq])
-    for word in {word for name in names for word in words_of(name)}:
+    for word in {word for name in names for word in (name.casefold(), *words_of(name))}:
         gone += tx.execute(f"DELETE FROM ticket_word WHERE word = :word{_free('ticket_word')}", word=word)
+        tx.execute(f"DELETE FROM mail_word WHERE word = :word{_free('mail_word')}", word=word)
     return {"ticket_word": gone}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from adapters.stores import mail_words
 from bot.answering.redaction import redact
 from bot.helpdesk.tickets import words_of
 from bot.ports import Db, Row, Tx
 
 GONE = "…"  # in place of the name of a mail that is not kept any more
 _FACTS = """sha256, name, size, ticket, state, kind, decided_by, verdict, facts, created_at, decided_at, campaign, own_kind,
-            leads, clues, delivered_at, again"""
+            leads, clues, delivered_at, again, seq"""
 _SUBMISSION = "id, sha256, person, place, at, withdrawn, behalf, told, lang"
 
 
@@ -69,8 +70,19 @@ class SqlReportStore:
         sql = """UPDATE mail SET state = 'decided', kind = :kind, decided_by = :by, verdict = :verdict, facts = :facts,
                  own_kind = :own_kind, clues = :clues, decided_at = :at
                  WHERE sha256 = :sha256 AND (state = 'checking' OR (state = 'decided' AND :by <> 'secdesk'))"""
-        return tx.execute(sql, sha256=sha256, kind=kind, by=by, verdict=verdict, facts=facts, at=at,
+        done = tx.execute(sql, sha256=sha256, kind=kind, by=by, verdict=verdict, facts=facts, at=at,
                           own_kind=own_kind or kind, clues=clues) == 1  # fmt: skip
+        if done:
+            mail_words.index(tx, sha256)
+        return done
+
+    def index_rest(self, tx: Tx, limit: int) -> int:
+        """Take mails from before there was an index into it, oldest first; how many."""
+        sql = """SELECT sha256 FROM mail WHERE seq = 0 AND state = 'decided' ORDER BY created_at, sha256 LIMIT :limit"""
+        rows = tx.query(sql, limit=limit)
+        for row in rows:
+            mail_words.index(tx, str(row["sha256"]))
+        return len(rows)
 
     def settle(self, tx: Tx, sha256: str, kind: str, by: str, verdict: str, at: float) -> None:
         tx.execute(
@@ -90,9 +102,13 @@ class SqlReportStore:
     # what a ticket says of them
 
     def _unname(self, tx: Tx, sha256: str) -> None:
-        """`GONE` stands for a mail's name in its ticket, also where the name had something taken out of it."""
+        """`GONE` stands for a mail's name in its ticket, also where the name had something taken out of it. The search
+        does not find the mail any more."""
         row = self.locked(tx, sha256)
-        if row is None or not row["name"]:
+        if row is None:
+            return
+        mail_words.unindex(tx, int(row["seq"]))
+        if not row["name"]:
             return
         ticket, name = str(row["ticket"]), str(row["name"])
         for text in dict.fromkeys((name, redact(name).text)):

@@ -47,6 +47,7 @@ ON_HOLD: Mapping[str, str] = {
     "ticket": f"number IN ({HELD})",
     "ticket_event": _OF_TICKET,
     "ticket_word": f"seq IN (SELECT seq FROM ticket WHERE number IN ({HELD}))",
+    "mail_word": f"seq IN (SELECT seq FROM mail WHERE ticket IN ({HELD}))",
     "ticket_watcher": _OF_TICKET,
     "attachment": _OF_TICKET,
     "page": _OF_TICKET,
@@ -111,6 +112,10 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "mail", ("sha256",),
             "created_at < :before AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.sha256 = mail.sha256)",
+            (
+                "DELETE FROM mail_word WHERE seq IN (SELECT seq FROM mail WHERE sha256 = :sha256)",
+                "DELETE FROM mail WHERE sha256 = :sha256",
+            ),
         ),
         Rule(
             "campaign_person", ("campaign", "person"),

@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from adapters.stores.tickets import COLUMNS, STATES
+from adapters.stores.word_index import ENOUGH, WordIndex
 from bot.helpdesk.triage import Filter
 from bot.ports import Db, Row, Tx
 
-_ENOUGH = 1000  # a word that this many tickets have is a common one
-_CHUNK, _CHUNKS = 1000, 30  # tickets looked at together, and how often, before a search gives up
 _BANDS = (  # somebody is in it now; pulled up; the rest; put back. Each comes from an index in its order.
     "severity = 'S3' AND state <> 'resolved'", "priority > 0 AND NOT (severity = 'S3')",
     "priority = 0 AND NOT (severity = 'S3')", "priority < 0 AND NOT (severity = 'S3')",
@@ -21,7 +20,7 @@ class SqlTriageStore:
     """Implements `bot.helpdesk.triage.TriageStore`."""
 
     def __init__(self, db: Db) -> None:
-        self._db = db
+        self._db, self._words = db, WordIndex(db, "ticket_word")
 
     def find(self, wanted: Filter, limit: int) -> list[Row]:
         where, given = _where(wanted)
@@ -56,58 +55,34 @@ class SqlTriageStore:
         self, words: Sequence[str], where: str, given: Mapping[str, object], limit: int, *, wanted_open: bool,
         before: float = float("inf"),
     ) -> list[Row]:  # fmt: skip
-        """The newest first, led by the rarest word; common words among few open tickets are led by those.
-
-        The words are looked up apart from the tickets, and each by a subquery of its own: neither database then has a chance
-        to join whole tables.
-        """
-        often = {word: self._often(word) for word in words}
-        rarest = min(words, key=lambda word: often[word])
-        if not often[rarest]:
+        """The newest first, led by the rarest word; common words among few open tickets are led by those."""
+        fewest = min(self._words.often(word) for word in words)
+        if not fewest:
             return []
-        if often[rarest] >= _ENOUGH and wanted_open and self._few_open():
+        if fewest >= ENOUGH and wanted_open and self._few_open():
             return self._among_open(words, where, given, limit, before)
         found: list[Row] = []
-        for _ in range(_CHUNKS):
-            seqs, before = self._with_words(rarest, [word for word in words if word != rarest], before)
-            if seqs:
-                listed = ", ".join(str(int(seq)) for seq in seqs)
-                sql = f"SELECT {COLUMNS} FROM ticket WHERE seq IN ({listed}) AND {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
-                found += self._db.query(sql, limit=limit - len(found), **given)
-            if not before or len(found) >= limit:
+        for seqs in self._words.chunks(words, before):
+            listed = ", ".join(str(seq) for seq in seqs)
+            sql = f"SELECT {COLUMNS} FROM ticket WHERE seq IN ({listed}) AND {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+            found += self._db.query(sql, limit=limit - len(found), **given)
+            if len(found) >= limit:
                 break
         return found
-
-    def _with_words(self, rarest: str, others: Sequence[str], before: float) -> tuple[list[int], float]:
-        """Numbers below `before` of tickets that have all the words, newest first, and how far was looked (0: to the end)."""
-        top = int(min(before, 2**62))
-        sql = """SELECT MIN(seq) AS low, COUNT(*) AS n FROM (SELECT seq FROM ticket_word
-                 WHERE word = :word AND seq < :before ORDER BY seq DESC LIMIT :chunk) AS few"""
-        few = self._db.query(sql, word=rarest, before=top, chunk=_CHUNK)[0]
-        if not few["n"]:
-            return [], 0
-        sql = f"""SELECT t.seq FROM ticket_word t WHERE t.word = :rarest AND t.seq < :before AND t.seq >= :low{_having(others)}
-                  ORDER BY t.seq DESC"""  # noqa: S608
-        given = {f"w{i}": word for i, word in enumerate(others)}
-        rows = self._db.query(sql, rarest=rarest, before=top, low=few["low"], **given)
-        return [int(row["seq"]) for row in rows], few["low"] if few["n"] == _CHUNK else 0
 
     def _among_open(
         self, words: Sequence[str], where: str, given: Mapping[str, object], limit: int, before: float
     ) -> list[Row]:
         top = int(min(before, 2**62))
         where = where.replace("ticket.", "t.")
-        sql = f"""SELECT {COLUMNS} FROM ticket t WHERE t.next_due_at < 9e12 AND t.seq < :before AND {where}{_having(words)}
+        sql = f"""SELECT {COLUMNS} FROM ticket t
+                  WHERE t.next_due_at < 9e12 AND t.seq < :before AND {where}{self._words.having(words)}
                   ORDER BY +t.seq DESC LIMIT :limit"""  # noqa: S608 (the sign keeps it from walking all numbers)
         return self._db.query(sql, limit=limit, before=top, **{f"w{i}": word for i, word in enumerate(words)}, **given)
 
-    def _often(self, word: str) -> int:
-        sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM ticket_word WHERE word = :word LIMIT :most) AS few"
-        return int(self._db.query(sql, word=word, most=_ENOUGH)[0]["n"])
-
     def _few_open(self) -> bool:
         sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM ticket WHERE next_due_at < 9e12 LIMIT :most) AS few"
-        return int(self._db.query(sql, most=3 * _ENOUGH)[0]["n"]) < 3 * _ENOUGH
+        return int(self._db.query(sql, most=3 * ENOUGH)[0]["n"]) < 3 * ENOUGH
 
     # tags and links
 
@@ -171,12 +146,6 @@ class SqlTriageStore:
                  AND at >= :after RETURNING what, before"""
         rows = tx.query(sql, id=id_, person=person, after=after, at=at)
         return rows[0] if rows else None
-
-
-def _having(words: Sequence[str]) -> str:
-    """That the ticket `t` has each of the words `:w0`, `:w1` …"""
-    one = "(SELECT 1 FROM ticket_word o WHERE o.word = :w{} AND o.seq = t.seq) = 1"
-    return "".join(" AND " + one.format(i) for i in range(len(words)))
 
 
 def _where(wanted: Filter) -> tuple[str, dict[str, object]]:

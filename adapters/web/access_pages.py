@@ -42,6 +42,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
         "report.opened",
         "report.read",
         "people.opened",
+        "people.searched",
         "code.shown",
         "run.export",
         "export.all",

@@ -24,6 +24,7 @@ from adapters.web.console import Frame
 from adapters.web.console_pages import OtherPages
 from adapters.web.console_queue import QueuePages
 from adapters.web.figures import FigurePages
+from adapters.web.find_pages import FindPages
 from adapters.web.mail_pages import MailPages
 from adapters.web.measurement import MeasurementPages
 from adapters.web.oncall_pages import OnCallPages
@@ -57,7 +58,8 @@ def create_web(services: WebServices, lifespan: Lifespan[Starlette] | None = Non
         routes += scim.routes()
     if services.api:
         routes += [*TokenPages(frame, services.api.tokens).routes(), *Api(services, services.api, pages).routes()]
-    routes += [*QueuePages(frame).routes(), *OtherPages(frame).routes(), *AccessPages(frame).routes()]
+    routes += [*QueuePages(frame).routes(), *OtherPages(frame).routes(), *AccessPages(frame).routes(),
+               *FindPages(frame).routes()]  # fmt: skip
     if services.settings.local_chat:
         chosen = Chosen(services, pages)
         routes += [*chosen.routes(), *Chat(services, pages, chosen).routes()]

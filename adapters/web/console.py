@@ -168,6 +168,10 @@ class Frame:
             **context,
         )  # fmt: skip
 
+    def sees(self, look: Look, path: str) -> bool:
+        """Whether a page is there and this person may open it, by the path that its route was made with."""
+        return path in self._views and look.may(self._views[path])
+
     @property
     def env(self) -> Any:
         """The template environment, for cards."""
@@ -196,7 +200,7 @@ class Frame:
 
     def _navigation(self, look: Look) -> list[tuple[str, str, str]]:
         """Pages that are there, for this person: its own route says what each needs."""
-        return [item for item in _NAVIGATION if item[0] in self._views and look.may(self._views[item[0]])]
+        return [item for item in _NAVIGATION if self.sees(look, item[0])]
 
     def _guarded(self, request: Request, needs: Needs, show: View) -> Response:
         try:

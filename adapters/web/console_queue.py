@@ -83,7 +83,6 @@ class QueuePages:
             frame.view("", lambda _look: RedirectResponse(f"{HOME}/queue", 303), "see"),
             frame.view("/queue", self.queue, "see"),
             frame.view("/queue/rows", self.rows, "see"),
-            frame.view("/find", self.find, "see"),
             frame.view("/tickets/{number}", self.ticket, "see"),
             *self._accounts.routes(),
             frame.change("/tickets/{number}/{verb}", self.act, "work"),
@@ -102,15 +101,6 @@ class QueuePages:
         if look.request.query_params.get("mark") == mark:
             return Response(status_code=204)
         return Response(html, media_type="text/html", headers={"X-Mark": mark})
-
-    def find(self, look: Look) -> Response:
-        """Go to a ticket by its number, with or without the letters."""
-        wanted = look.request.query_params.get("q", "").strip().upper().lstrip("#")
-        number = f"{self._services.settings.ticket_prefix}-{wanted}" if wanted.isdigit() else wanted
-        try:
-            return RedirectResponse(f"{HOME}/tickets/{self._services.tickets.get(number).number}", 303)
-        except NotFound:
-            return self._frame.page(look, "not_found.html", status=404, wanted=wanted)
 
     def ticket(self, look: Look) -> Response:
         """One ticket: its timeline, or what the person sees."""

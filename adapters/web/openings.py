@@ -23,20 +23,21 @@ class Openings:
 
     def note(
         self, run: Callable[[Callable[[Work], None]], Any], session: str, row: tuple[str, str, str], **detail: str
-    ) -> None:
-        """`row` is actor, action and subject of the line. Reading goes on while nothing can be written: the line is made up for
-        at the next reading, and the server's log says so now."""
+    ) -> bool:
+        """`row` is actor, action and subject of the line; False if it could not be written. Reading may go on then: the line is
+        made up for at the next reading, and the server's log says so now."""
         actor, action, subject = row
         seen = (session, action, subject)
         with self._lock:
             if seen in self._seen:
-                return
+                return True
         try:
             run(lambda work: work.audit(actor, action, subject, **detail))
         except StoreUnavailable:
             log.warning("nothing can be written: an opening is not in the audit log", extra={"action": action})
-            return
+            return False
         with self._lock:
             if len(self._seen) >= MOST:
                 self._seen.clear()
             self._seen.add(seen)
+        return True

@@ -70,6 +70,14 @@ class WebStore(Protocol):
     def choose(self, conversation: str, post: str, label: str) -> bool: ...
 
 
+class MailSearch(Protocol):
+    """SQL of the search for reported mail."""
+
+    def find(self, text: str, before: int, limit: int) -> list[Row]:
+        """A row for each case: seq, sha256 and facts of its newest mail that fits, ticket, kind, reports, reported_at."""
+        ...
+
+
 class ConsoleStore(Protocol):
     """What the console lists: read-only SQL over the tables of the pillars, and acknowledging a page."""
 
@@ -193,6 +201,7 @@ class WebServices:
     partners: PartnerServices | None = None  # without: no pages of partners
     codes: CallerCodes | None = None  # without: no page for who is on the phone
     procedures: Procedures | None = None  # without: no pages of procedures
+    mail_search: MailSearch | None = None  # without: reported mail is not searched
 
     def desk_person(self, key: str) -> Person | None:
         """The person behind a pseudonym if they may be in the console now, else None. Asked again on every request."""

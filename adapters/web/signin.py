@@ -8,7 +8,7 @@ scanners open links. The token is stored as a keyed digest, lives 15 minutes and
 from __future__ import annotations
 
 from secrets import token_urlsafe
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from adapters.stores.sessions import SqlSessionStore
 from adapters.web.limits import Limit
 from adapters.web.pages import Pages
+from adapters.web.security import secure
 from adapters.web.services import WebServices
 from adapters.web.sessions import COOKIE, HOME, Came, Sessions, Visit, digest_of, inside
 from adapters.web.signin_oidc import ProviderSignIn
@@ -27,6 +28,7 @@ from bot.ports import Vault
 from bot.turn import Work
 
 LINK_SECONDS = 15 * 60.0
+WANTED = "secdesk_wanted"  # cookie: the page that somebody came for, until they have a link
 A_MINUTE = 60  # attempts to sign in, from one address
 POSTS_A_MINUTE = 240  # forms, in one session
 __all__ = ["COOKIE", "HOME", "LINK_SECONDS", "SignIn", "Visit", "new_link"]
@@ -86,7 +88,15 @@ class SignIn:
         if not token and self._came_from_elsewhere(request):
             return self._pages.page("console/opening.html", None, target=str(request.url.path) + _query(request))
         left = "out" if request.query_params.get("state") == "out" else "none"
-        return await self._services.run(lambda: self._look(token, request.query_params.get("next", HOME), left))
+        asked = request.query_params.get("next", "")
+        target = inside(asked or unquote(request.cookies.get(WANTED, "")) or HOME)
+        response = await self._services.run(lambda: self._look(token, target, left))
+        if asked and not token and not self._oidc:  # a link is fetched elsewhere, and knows of no page
+            response.set_cookie(
+                WANTED, quote(target), max_age=int(LINK_SECONDS), path=f"{HOME}/sign-in", httponly=True, samesite="lax",
+                secure=secure(self._services.settings),
+            )  # fmt: skip
+        return response
 
     async def out(self, _request: Request) -> Response:
         """Where a provider leads back to after signing out there: an address without a query, as it was registered."""
@@ -157,7 +167,11 @@ class SignIn:
             return self.sessions.begin(work, str(row["person"]), Came(admin=bool(row["admin"])), request)
 
         fresh = self._services.work(enter) if token else ""
-        return self.sessions.give(RedirectResponse(target, 303), fresh) if fresh else self._look(token, target)
+        if not fresh:
+            return self._look(token, target)
+        response = self.sessions.give(RedirectResponse(target, 303), fresh)
+        response.delete_cookie(WANTED, path=f"{HOME}/sign-in")
+        return response
 
     def _end(self, work: Work, visit: Visit) -> None:
         self._services.sessions.end(work.tx, visit.session)

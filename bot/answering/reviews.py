@@ -18,7 +18,7 @@ from bot.answering.authoring import Authoring, Do
 from bot.answering.changes import Change
 from bot.answering.entries import Entry
 from bot.answering.keepers import LEAD_AFTER
-from bot.cards import Block, Button, Buttons, Card, Choices, Input, Text
+from bot.cards import Block, Button, Buttons, Card, Choices, Input, Link, Text
 from bot.errors import Conflict, NotFound, Refused
 from bot.model import Person, Place
 from bot.organisation import Organisation, fill, pick
@@ -162,6 +162,8 @@ class Reviews:
         if item.stage != OVERDUE:
             buttons.append(Button(self._say(person, "review.button.retire"), "authoring.retire", value, "danger"))
         blocks.append(Buttons(tuple(buttons)))
+        if org.console_roles(person.roles):
+            blocks.append(Link(self._say(person, "link.answer"), self._link(entry.id)))
         return [*blocks, Text(self._say(person, "review.more", n=more), "muted")] if more > 0 else blocks
 
     # what is pressed
@@ -253,8 +255,8 @@ class Reviews:
     def _edit(self, turn: Turn, name: str, value: str) -> Effect:
         """Those who work in the console go there; others say what should change, and the desk does it."""
         if turn.person.roles & self._organisation().desk_roles():
-            text = Text(self._say(turn.person, "review.edit_there", url=self._link(name)))
-            return lambda _work: self._card(turn, text)
+            page = Link(self._say(turn.person, "review.edit_there"), f"{self._link(name)}/edit")
+            return lambda _work: self._card(turn, page)
         label, send = self._say(turn.person, "review.wish"), self._say(turn.person, "review.button.wish")
         form = Input("text", label, "authoring.wish", send, value)
         return lambda _work: self._card(turn, form)

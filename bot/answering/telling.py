@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.answering.changes import Change
 from bot.answering.entries import Library
 from bot.answering.keepers import Keepers
-from bot.cards import Card, Text
+from bot.cards import Card, Link, Text
 from bot.model import Person, Place
 from bot.organisation import Organisation, pick
 from bot.turn import Work
@@ -46,5 +46,8 @@ class Telling:
             return
         entry, words = self.library().entries.get(change.entry), self.organisation().words
         title = pick(entry.title, who.language) if entry else change.entry
-        said = words.say(who.language, key, title=title, url=self.link(change.entry), name=name, note=note)
-        work.say(who.key, place, Card("", (Text(said),), "desk", lang=who.language), f"{key}:{change.id}:{change.rev}")
+        said = words.say(who.language, key, title=title, name=name, note=note)
+        page = Link(words.say(who.language, "link.answer"), self.link(change.entry))
+        work.say(
+            who.key, place, Card("", (Text(said), page), "desk", lang=who.language), f"{key}:{change.id}:{change.rev}"
+        )

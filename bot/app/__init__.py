@@ -69,7 +69,7 @@ from bot.app.staff import attach_roster, habits, has_left, make_sources, make_ta
 from bot.app.tracking import handlers as tracker_handlers
 from bot.app.tracking import make_tracking
 from bot.audit import AuditLog, AuditReport
-from bot.cards import Card, as_text
+from bot.cards import Card, Link, as_text
 from bot.content import packaged_shelf
 from bot.delivery import Deliverer, Sweeper
 from bot.desk import Desk
@@ -82,7 +82,7 @@ from bot.helpdesk import room
 from bot.helpdesk.attachments import Attachments
 from bot.helpdesk.oncall import OnCall
 from bot.helpdesk.relay import Relay, local_time
-from bot.helpdesk.tickets import Tickets
+from bot.helpdesk.tickets import Ticket, Tickets
 from bot.helpdesk.trackers import Tracking
 from bot.helpdesk.triage import Triage, at_the_desk
 from bot.learning.about import AboutMe
@@ -129,6 +129,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 KNOWN_CHANNELS = known_channels()
 GUEST = "guest@outside.example"
+MAILS_AT_ONCE = 200  # that are taken into the search in one transaction
 
 
 class SystemClock:
@@ -322,7 +323,7 @@ class App:
             "reporting.spread": self._reporting("spread", self.reports.outcome.spread),
             "reporting.alert": self._reporting("alert", self.reports.alerts.send),
             "reporting.late": self._reporting("late", self.reports.outcome.late),
-            "reporting.prune": lambda _payload: _ignore(self.work(self.prune_mail)),
+            "reporting.prune": lambda _payload: _ignore((self.index_mail(), self.work(self.prune_mail))),
             "reporting.act": self._reporting("act", mail_desk(self).act),
             "desk.show": self.room.show,
             "oncall.page": lambda payload: self._finish(payload["page"], self.calling.paging.call, payload),
@@ -351,6 +352,13 @@ class App:
     def anchors(self) -> Path:
         """Where heads of the audit chain are kept outside the database."""
         return self.settings.data / "audit.anchors"
+
+    def index_mail(self) -> int:
+        """Take mails from before there was a search into it, some in each transaction; how many."""
+        taken = 0
+        while some := self.work(lambda work: self.report_store.index_rest(work.tx, MAILS_AT_ONCE)):
+            taken += some
+        return taken
 
     def prune_mail(self, work: Work) -> int:
         """Delete contents of reported mail that were kept long enough; how many."""
@@ -515,7 +523,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         return org().words
 
     def link(number: str) -> str:
-        return f"{settings.url}/console/tickets/{number}"
+        return settings.console(f"/tickets/{number}")
 
     def wake() -> None:
         if holder:
@@ -625,9 +633,10 @@ def build(  # noqa: PLR0915 (the list of what there is)
         identities,
         org,
         reach,
-        settings.url,
+        settings.console,
         lambda change: holder[0].work(change),  # noqa: PLW0108
     )
+    report_store = SqlReportStore(db)
     authoring, reviews = make_authoring(
         settings, contents, db, clock, identities, tickets,
         lambda key: _place_of(core, identities, vault, settings, platforms, key),
@@ -637,12 +646,23 @@ def build(  # noqa: PLR0915 (the list of what there is)
     )  # fmt: skip
     procedures = make_procedures(
         contents, db, vault, clock, identities, tickets, oncall, reach, lambda change: holder[0].work(change),  # noqa: PLW0108
+        settings.console,
     )  # fmt: skip
+
+    def pages(ticket: Ticket, lang: str) -> tuple[Link, ...]:
+        """Pages of the console for a ticket: its own, and its reported mail's."""
+        mail = report_store.of_ticket(ticket.number) if ticket.kind == "report" else None
+        own = Link(words().say(lang, "link.number", number=ticket.number), link(ticket.number))
+        if mail is None:
+            return (own,)
+        return own, Link(words().say(lang, "link.mail"), settings.console(f"/mail/{mail['sha256']}"))
+
     desk_room = room.DeskRoom(
         room.Parts(
             db=db, store=SqlRoomStore(db), tickets=tickets, identities=identities, organisation=org, channels=channels,
             places=lambda: [place for platform in platforms.values() if (place := platform.desk())], bridge=bridge,
             clock=clock, more=lambda ticket: (*calling.containment.blocks(ticket), *procedures.blocks(ticket)),
+            pages=pages,
         )
     )  # fmt: skip
     listeners: dict[type, tuple[Callable[[Work, Any], None], ...]] = {
@@ -652,7 +672,6 @@ def build(  # noqa: PLR0915 (the list of what there is)
         TicketChanged: (desk_room.on_change, procedures.on_ticket),
         TicketResolved: (lambda work, event: reports.outcome.on_resolved(work, event), calling.on_resolved),  # noqa: PLW0108 (made below)
     }  # fmt: skip
-    report_store = SqlReportStore(db)
     reports = reporting.Reports(
         reporting.Parts(
             db=db, store=report_store, core=core, auditor=audit, vault=vault, identities=identities, escalation=tickets,

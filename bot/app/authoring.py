@@ -75,11 +75,11 @@ def make_authoring(
     )  # fmt: skip
     reviews = Reviews(
         authoring, store, lambda: contents.organisation.current, escalation, place_of,
-        lambda name: entry_url(settings, name) + "/edit",
+        lambda name: entry_url(settings, name),
     )  # fmt: skip
     return authoring, reviews
 
 
 def entry_url(settings: Settings, name: str) -> str:
     """The page of an entry in the console."""
-    return f"{settings.url}/console/knowledge/{name}"
+    return settings.console(f"/knowledge/{name}")

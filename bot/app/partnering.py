@@ -32,16 +32,16 @@ SCHEDULES = {"partners": ("10 * * * *", LOOK)}
 
 def make(
     db: Db, vault: Vault, clock: Clock, contents: Contents, identities: Identities, org: Callable[[], Organisation],
-    reach: Callable[[str], Place | None], url: str, run: Run,
+    reach: Callable[[str], Place | None], link: Callable[[str], str], run: Run,
 ) -> Partners:  # fmt: skip
-    """The pillar. `reach` is where somebody gets what is written to them, `url` ours."""
+    """The pillar. `reach` is where somebody gets what is written to them, `link` the address of a page of the console."""
     store = SqlPartnerStore(db)
     parts = Parts(
         store=store, contracts=lambda: contents.partners.current,
         calendar=lambda name: contents.sla.current.calendars.get(name, ALWAYS),
         cases=lambda partner, begin, until, ticket="": cases(store, contents.sla.current, partner, begin, until, ticket),
         identities=identities, organisation=org, place_of=reach, clock=clock, digest=vault.digest,
-        link=lambda path: f"{url}/console{path}", redact=lambda text: redact(text).text,
+        link=link, redact=lambda text: redact(text).text,
     )  # fmt: skip
     return make_partners(parts, run)
 

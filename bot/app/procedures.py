@@ -74,6 +74,7 @@ class Procedures:
 def make_procedures(
     contents: Contents, db: Db, vault: Vault, clock: Clock, identities: Identities, tickets: Tickets, oncall: OnCall,
     place_of: Callable[[str], Place | None], work: Callable[[Callable[[Work], Any]], Any],
+    link: Callable[[str], str],
 ) -> Procedures:  # fmt: skip
     """Everything about runs."""
 
@@ -92,7 +93,7 @@ def make_procedures(
     parts = Parts(
         store=SqlProcedureStore(db), library=lambda: contents.procedures.current, identities=identities, organisation=org,
         escalation=tickets, vault=vault, clock=clock, on_duty=oncall.on_duty, place_of=place_of,
-        redact=lambda text: redact(text).text,
+        redact=lambda text: redact(text).text, link=link,
     )  # fmt: skip
     runs = Runs(parts)
     chat = ProcedureChat(runs, lambda: org().words)

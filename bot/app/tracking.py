@@ -119,7 +119,7 @@ def make_tracking(app: App, tracker: Tracker | None = None) -> Tracking | None:
     return Tracking(
         Parts(
             tracker=tracker, store=SqlTrackedStore(app.db), tickets=app.tickets, identities=app.identities, vault=app.vault,
-            clock=app.clock, work=app.work, inbound=inbound, link=lambda number: f"{settings.url}/console/tickets/{number}",
+            clock=app.clock, work=app.work, inbound=inbound, link=lambda number: settings.console(f"/tickets/{number}"),
             label=label, master=cast(Literal["secdesk", "tracker"], settings.tracker_master), kinds=settings.tracker_kinds,
             notes=bool(settings.tracker_notes),
         )

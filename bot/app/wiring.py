@@ -12,6 +12,7 @@ from adapters.channels.slack_blocks import blocks
 from adapters.channels.teams_cards import adaptive_cards
 from adapters.engine import DbosJobs
 from adapters.stores.console import SqlConsoleStore
+from adapters.stores.mail_words import SqlMailSearch
 from adapters.stores.questions import SqlQuestionStore
 from adapters.web.authoring_preview import Translators
 from adapters.web.authoring_services import Authors
@@ -57,7 +58,7 @@ def web_services(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs) -> WebS
         triage=app.triage, measures=app.measures, figures=make_figures(app), api=make_api(app),
         handed=app.handing.out, sources=app.sources,
         partners=PartnerServices(app.partners, printed), targets=app.targets, about=app.about,
-        duty=app.calling.duty, paging=app.calling.paging,
+        duty=app.calling.duty, paging=app.calling.paging, mail_search=SqlMailSearch(app.db),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.cards import Block, Button, Buttons, Card, Input, Text
+from bot.cards import Block, Button, Buttons, Card, Input, Link, Text
 from bot.errors import ChannelError, Conflict, NotFound
 from bot.helpdesk.containment import Containment
 from bot.helpdesk.duty import Duty, Parts
@@ -308,6 +308,6 @@ def page_card(words: Words, lang: str, call: str, summary: str, ticket: str, url
                Button(say(lang, "oncall.button.pass"), "oncall.pass", call)]  # fmt: skip
     if ticket:
         buttons.append(Button(say(lang, "oncall.button.false"), "oncall.false", call))
-    blocks: list[Block] = [Text(summary, "strong"), *([Text(url, "muted")] if ticket else [])]
-    blocks += [Buttons(tuple(buttons))] if call else []
+    blocks: list[Block] = [Text(summary, "strong"), *([Buttons(tuple(buttons))] if call else [])]
+    blocks += [Link(say(lang, "link.number", number=ticket), url)] if ticket else []
     return Card(say(lang, "oncall.title", number=ticket), tuple(blocks), "emergency", lang=lang)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.cards import Block, Button, Buttons, Card, Facts, Input, Text, Tone, dump
+from bot.cards import Block, Button, Buttons, Card, Facts, Input, Link, Text, Tone, dump
 from bot.delivery import Bridge
 from bot.errors import RetryLater, StoreUnavailable
 from bot.helpdesk.attachments import Sealed
@@ -65,6 +65,7 @@ class Parts:
     bridge: Bridge
     clock: Clock
     more: Callable[[Ticket], Sequence[Block]] = lambda _ticket: ()  # what else a card offers
+    pages: Callable[[Ticket, str], Sequence[Link]] = lambda _ticket, _lang: ()  # of the console, in a language
 
 
 class DeskRoom:
@@ -242,6 +243,7 @@ class DeskRoom:
             )
         blocks.append(Buttons(tuple(self._buttons(ticket, lang))))
         blocks += self._parts.more(ticket)
+        blocks += self._parts.pages(ticket, lang)
         blocks.append(Text(words.say(lang, "room.how", mark=words.say(lang, "room.note_mark")), "muted"))
         tone: Tone = "done" if ticket.state == "resolved" else "emergency" if ticket.severity == "S3" else "desk"
         title = f"{number} · {ticket.severity} · {ticket.subject}"

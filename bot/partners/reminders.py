@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from bot.cards import Block, Card, Text
+from bot.cards import Block, Card, Link, Text
 from bot.contracts import Contract, said
 from bot.model import Person, Place
 from bot.partners.actions import Action, Actions
@@ -112,11 +112,11 @@ class Reminders:
     def _invite(self, work: Work, contract: Contract, review: Review, today: date) -> None:
         if today < review.day - timedelta(days=INVITE_DAYS):
             return
-        link = self._parts.link(f"/partners/{contract.id}/review")
+        page = f"/partners/{contract.id}/review"
         for who in contract.file.reviews.invited:
             self._say(work, who, "partner.remind.review", f"review:{contract.id}:{review.day}", name=contract.name,
                       day=review.day.isoformat(), time=f"{review.begin:%H:%M}", zone=contract.file.reviews.timezone,
-                      link=link)  # fmt: skip
+                      page=page)  # fmt: skip
 
     def _chase(self, work: Work, contract: Contract, today: date) -> None:
         """Once a week from the week after it was agreed, until somebody has verified it."""
@@ -156,7 +156,7 @@ class Reminders:
             if 0 < dispute.due <= work.at:
                 step = next(one for one in dispute.steps if one.state == "now")
                 self._say(work, contract.file.contract.owner, "partner.remind.step", f"step:{row['id']}:{step.id}",
-                          id=row["id"], text=step.who, link=self._parts.link(f"/disputes/{row['id']}"))  # fmt: skip
+                          id=row["id"], text=step.who, page=f"/disputes/{row['id']}")  # fmt: skip
 
     def _pulse(self, work: Work, contract: Contract) -> None:
         quarter = self._pulses.quarter()
@@ -171,12 +171,14 @@ class Reminders:
         person = self._parts.identities.find(who)
         if person is None:
             return
-        text = params.pop("text", None)
+        text, page = params.pop("text", None), params.pop("page", "")
 
         def card(met: Person) -> Card:
             words = said(text, met.language, self._parts.organisation().file.language) if text is not None else ""  # type: ignore[arg-type]
-            body: tuple[Block, ...] = (Text(self._parts.say(met, key, **{**params, "text": words})),)
-            return Card("", body, "desk", lang=met.language)
+            body: list[Block] = [Text(self._parts.say(met, key, **{**params, "text": words}))]
+            if page:
+                body.append(Link(self._parts.say(met, "link.page"), self._parts.link(str(page))))
+            return Card("", tuple(body), "desk", lang=met.language)
 
         self._send(work, person, card, once)
 

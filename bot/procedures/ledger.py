@@ -56,7 +56,7 @@ class Ledger:
         # versions are read often and never change: their hash is their name
         self._versions = lru_cache(maxsize=64)(lambda sha256: unpinned(parts.store.version(sha256)))
         self.crew = Crew(parts.identities, parts.organisation, parts.on_duty, parts.place_of)
-        self.cards = StepCards(parts.organisation, self.crew)
+        self.cards = StepCards(parts.organisation, self.crew, parts.link)
 
     # reading
 

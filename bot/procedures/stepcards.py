@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Input, Text
+from bot.cards import Block, Button, Buttons, Card, Choices, Facts, Input, Link, Text
 from bot.model import Person
 from bot.organisation import Organisation, fill, pick
 from bot.procedures.crew import Crew
@@ -20,10 +20,12 @@ LABEL = 70
 
 
 class StepCards:
-    """Builds cards. Nothing is looked up here: the run comes with its pinned version."""
+    """Builds cards. Nothing is looked up here: the run comes with its pinned version. `link`: the address of a console page."""
 
-    def __init__(self, organisation: Callable[[], Organisation], crew: Crew) -> None:
-        self._organisation, self._crew = organisation, crew
+    def __init__(
+        self, organisation: Callable[[], Organisation], crew: Crew, link: Callable[[str], str] | None = None
+    ) -> None:
+        self._organisation, self._crew, self._link = organisation, crew, link
 
     def say(self, lang: str, key: str, **params: object) -> str:
         return self._organisation().words.say(lang, key, **params)
@@ -58,7 +60,14 @@ class StepCards:
             options = [Button(pick(o.label, lang), "procedure.answer", f"{value}:{o.id}") for o in step.options]
             blocks.append(Choices("", tuple(options)))
         buttons = self._buttons(step, lang, value) if acts else [self._follow(run, lang)]
-        return Card(self.title(run, procedure, lang), (*blocks, Buttons(tuple(buttons))), "desk", lang=lang)
+        return Card(self.title(run, procedure, lang), (*blocks, Buttons(tuple(buttons)), *self._page(run, reader)),
+                    "desk", lang=lang)  # fmt: skip
+
+    def _page(self, run: Run, reader: Person) -> tuple[Link, ...]:
+        """The page of a run, for who may be in the console."""
+        if self._link is None or not self._organisation().console_roles(reader.roles):
+            return ()
+        return (Link(self.say(reader.language, "link.number", number=run.id), self._link(f"/runs/{run.id}")),)
 
     def _facts(self, run: Run, step: Step, lang: str) -> tuple[tuple[str, str], ...]:
         facts = [(self.say(lang, "procedure.fact.who"), self._crew.called(step.who, lang))] if step.who else []
@@ -112,7 +121,8 @@ class StepCards:
         lang = reader.language
         verbs = ("show", "unfollow") if run.state == "running" else ("show",)
         buttons = Buttons(tuple(self._button(lang, verb, run.id) for verb in verbs))
-        return Card(self.title(run, procedure, lang), (Text(text), buttons), "desk", lang=lang)
+        return Card(self.title(run, procedure, lang), (Text(text), buttons, *self._page(run, reader)), "desk",
+                    lang=lang)  # fmt: skip
 
     def over(self, run: Run, procedure: Procedure, reader: Person, said: str) -> Card:
         """The last card of a run."""
@@ -121,7 +131,7 @@ class StepCards:
         text = self.say(lang, f"procedure.over.{run.state}", minutes=minutes)
         return Card(
             self.title(run, procedure, lang),
-            (*((Text(said),) if said else ()), Text(text, "strong")),
+            (*((Text(said),) if said else ()), Text(text, "strong"), *self._page(run, reader)),
             "done",
             lang=lang,
         )

@@ -88,3 +88,4 @@ class Parts:
     on_duty: Callable[[float], Sequence[str]]
     place_of: Callable[[str], Place | None]
     redact: Callable[[str], str]
+    link: Callable[[str], str] | None = None  # the address of a page of the console

@@ -20,6 +20,7 @@ import psycopg
 from starlette.testclient import TestClient
 
 from adapters.stores.figures import SqlFigureStore
+from adapters.stores.mail_words import terms_of
 from adapters.stores.open import open_db
 from adapters.stores.questions import SqlQuestionStore
 from adapters.stores.sessions import NewSession
@@ -152,6 +153,12 @@ def _pages(
     return {
         "queue": page(lambda n: f"{console}/queue?state={('unresolved', 'open', 'resolved')[n % 3]}"),
         "queue, searched": page(lambda n: f"{console}/queue?q=common{n % 40}+rare{n}"),
+        "search for words": page(lambda n: f"{console}/find?q=common{n % 40}+rare{n}"),
+        "search for common words": page(lambda n: f"{console}/find?q=everywhere+common{n % 40}"),
+        "search for what is in every mail": page(lambda n: f"{console}/find?q=mailbox+false.example"),
+        "search for a host": page(lambda n: f"{console}/find?q=hxxps://host{n}[.]example/a"),
+        "search for a person": page(lambda n: f"{console}/find?q={('dana', 'sam', 'jonas')[n % 3]}"),
+        "search, a page of one kind": page(lambda n: f"{console}/find?q=mailbox&kind=mail&after={40_000 + n}"),
         "queue, live rows": page(lambda n: f"{console}/queue/rows"),
         "ticket": page(lambda n: f"{console}/tickets/SEC-{TICKETS - 100 - n}"),
         "reported mail": page(lambda n: f"{console}/mail?state={('open', 'judged', 'all')[n % 3]}"),
@@ -186,7 +193,11 @@ def _fill_mail(database: Db, people: list[Person]) -> None:
                 {"sha256": _sha(n), "name": "a.eml", "size": 900, "body": b"x", "ticket": f"SEC-{2 * (n + 1)}",
                  "state": "decided", "kind": "suspicious", "decided_by": judged[n], "verdict": VERDICT, "facts": FACTS,
                  "created_at": at[n],
-                 "decided_at": at[n] + 5, "campaign": _sha(n), "own_kind": "suspicious"} for n in numbers
+                 "decided_at": at[n] + 5, "campaign": _sha(n), "own_kind": "suspicious", "seq": n + 1} for n in numbers
+            ])  # fmt: skip
+            _insert(tx, "mail_word", [
+                {"word": word, "seq": n + 1} for n in numbers
+                for word in (*terms_of(json.loads(FACTS)), f"common{n % 40}", f"host{n % 5000}.example")
             ])  # fmt: skip
             _insert(tx, "campaign", [
                 {"id": _sha(n), "ticket": f"SEC-{2 * (n + 1)}", "kind": "suspicious", "decided_by": judged[n],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,7 @@ from bot.answering.answer_card import answer_card
 from bot.answering.emergency import Gate
 from bot.answering.knowledge import read_answers
 from bot.app.contents import answer_vocabulary
-from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text
+from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Link, Steps, Text
 from bot.content import Faults, packaged_shelf
 from bot.learning.footers import line
 from bot.learning.migration import Step
@@ -28,6 +29,10 @@ def b(label: str, action: str, value: str = "", style: Any = "plain") -> Button:
     return Button(label, action, value, style)
 
 
+CONSOLE = "https://desk.northwind.example/console"
+OURS = re.compile(
+    r"https?://(?:desk\.northwind\.example|127\.0\.0\.1(?::\d+)?)/console/[\w./?=&%-]+"
+)  # pages that may be linked
 WHAT = (
     "Clicked only",
     "Typed my password",
@@ -208,6 +213,49 @@ SAMPLES: dict[str, Card] = {
             Buttons((b("Done", "a.c"),)),
         ),
     ),
+    "report-case": Card(
+        "SEC-143 · S2 · Reported mail: Your mailbox is full",
+        (
+            Facts((("From", "Dana Reyes"), ("State", "Waiting for a person"))),
+            Buttons((b("Claim", "desk.claim", "SEC-143", "primary"), b("Resolve", "desk.resolve", "SEC-143"))),
+            Link("Open SEC-143 in the console", f"{CONSOLE}/tickets/SEC-143"),
+            Link("Look at the mail in the console", f"{CONSOLE}/mail/{'0f' * 32}"),
+        ),
+        "desk",
+    ),
+    "page": Card(
+        "SEC-142 needs somebody now",
+        (
+            Text("Password typed into a false page. Reported by Dana Reyes.", "strong"),
+            Buttons((b("I have it", "oncall.ack", "c1", "primary"), b("Pass it on", "oncall.pass", "c1"))),
+            Link("Open SEC-142 in the console", f"{CONSOLE}/tickets/SEC-142"),
+        ),
+        "emergency",
+    ),
+    "run": Card(
+        "RUN-7 · Account compromised",
+        (
+            Text("Step 3 of 9 · 12 min · Sam Ortiz", "muted"), Text("Sign the account out everywhere.", "strong"),
+            Buttons((b("Done", "procedure.done", "RUN-7:revoke:4", "primary"),)),
+            Link("Open RUN-7 in the console", f"{CONSOLE}/runs/RUN-7"),
+        ),
+        "desk",
+    ),
+    "review": Card(
+        "Is this still right?",
+        (
+            Text("“Is this mail real?” is due for a look on 2026-12-01."), Text("Look at the address.", "quote"),
+            Buttons((b("Still right", "authoring.still", "real-or-phishing:2026-12-01", "primary"),)),
+            Link("Open the answer in the console", f"{CONSOLE}/knowledge/real-or-phishing"),
+        ),
+        "question",
+    ),
+    "links-elsewhere": Card("", (
+        Link("Sign in | <here>", "https://evil.example/sign-in"), Link("No", "javascript:alert(1)//x/console"),
+        Link("*Two* <words> & [more](x)", "https://desk.northwind.example/console/queue?state=open&mine=1"),
+        Link("User", "https://desk.northwind.example@evil.example/console"),
+        Link("Elsewhere", "https://evil.example/|https://desk.northwind.example/console"), Link("None", ""),
+    )),
     "empty": Card("", ()),
     "blank": Card(" ", (Text("  "), Facts((("Label", ""),)), Steps((), ""), Buttons((b("", "a.b"),)))),
 }  # fmt: skip

@@ -10,6 +10,9 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.basic_objects import JsonObject
 from slack_sdk.models.blocks import Block
 
+from adapters.channels.slack_text import unescape
+from tests.fakes.cards import OURS
+
 BLOCKS = {"header", "section", "context", "actions", "context_actions", "input", "divider"}
 # (owner's type, key) → most characters
 TEXTS = {
@@ -156,7 +159,7 @@ def _marks(text: str, links: Sequence[str]) -> Iterator[str]:
     if _PING.search(text):
         yield "a ping"
     for target in _LINK.findall(text):
-        if target not in links:
+        if target not in links and not OURS.fullmatch(unescape(target)):
             yield f"a link to {target}"
     rest = re.sub(r"^>", "", _LINK.sub("", text), flags=re.MULTILINE)
     if "<" in rest or ">" in rest or _RAW.search(rest):

@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft6Validator
 
 from adapters.channels.teams_cards import ACTIONS, CARD_BYTES, PRIMARY_ACTIONS
+from tests.fakes.cards import OURS
 
 Json = dict[str, Any]
 
@@ -41,8 +42,10 @@ def faults(adaptive: Json) -> list[str]:
                 found += (
                     [] if submit.get("type") == "Action.Submit" and submit["data"] == item["data"] else ["no fallback"]
                 )
-            case "ColumnSet" | "Table" | "Image" | "Action.OpenUrl":
-                found.append(f"{item['type']} is not for a narrow chat, or leads outside")
+            case "ColumnSet" | "Table" | "Image":
+                found.append(f"{item['type']} is not for a narrow chat")
+            case "Action.OpenUrl":
+                found += [] if OURS.fullmatch(item["url"]) else [f"{item['url']} leads outside"]
     return found
 
 

@@ -132,6 +132,7 @@ SAMPLES: dict[str, Card] = {
     "german": Card("Deine Meldung", (Text("Größe: 3 MB — „danke“"),), lang="de"),
     **{name: EVERY[name] for name in (
         "partner-pulse", "partner-action", "partner-report", "tip-when", "tip-when-german", "tip-footer", "migration",
+        "report-case", "page", "run", "review", "links-elsewhere",
     )},
 }  # fmt: skip
 
