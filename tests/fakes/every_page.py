@@ -63,6 +63,7 @@ ADDRESSES: Mapping[
     "/console/people/one": ("?who=dana.reyes",),
     "/console/nudges": ("",),
     "/console/nudges/campaigns": ("",),
+    "/console/updates": ("",),
     "/console/metrics": ("",),
     "/console/measurement": ("",),
     "/console/measurement/kept/{module}": ("",),
