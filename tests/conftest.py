@@ -6,15 +6,18 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+import adapters.stores.open as stores
 from bot.answering.emergency import Gate
 from bot.answering.emergency_book import FOLDER
 from bot.app import contents
 from bot.content import Shelf
 from bot.kept import content
+from bot.ports import Db
 
 gc.set_threshold(
     100_000, 20, 100
@@ -24,6 +27,25 @@ gc.set_threshold(
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 6 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _files_are_migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new SQLite file is a copy of one that was migrated: the sixty steps cost more than most tests."""
+    folder = tmp_path_factory.mktemp("migrated")
+    stores.open_db("", folder).close()
+    migrated, connect = (folder / stores.FILE).read_bytes(), stores.connect
+
+    def copied(url: str, data_dir: Path) -> Db:
+        file = data_dir / stores.FILE
+        if not url and data_dir.is_dir() and not file.exists():
+            with suppress(OSError), open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+                new.write(migrated)
+        return connect(url, data_dir)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "connect", copied)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

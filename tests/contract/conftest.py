@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from adapters.stores.open import FILE, open_db
+from adapters.stores.open import open_db
 from bot.ports import Db
 from tests.contract.postgres import Server, binaries
 
@@ -75,14 +75,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy: migrating anew for each test is slow."""
-    folder = tmp_path_factory.mktemp("migrated")
-    open_db("", folder).close()
-    return folder / FILE
-
-
-@pytest.fixture(scope="session")
 def migrated_schema(postgres: str) -> Iterator[Emptied]:
     """A migrated PostgreSQL schema that is emptied after each test."""
     schema = f"t{uuid4().hex[:12]}"
@@ -124,7 +116,6 @@ class Emptied:
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Db]:
     """A migrated, empty database."""
     if request.param == "sqlite":
-        (tmp_path / FILE).write_bytes(request.getfixturevalue("migrated_file").read_bytes())
         database = open_db("", tmp_path)
         yield database
         database.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from adapters.stores.open import FILE, open_db
+from adapters.stores.open import open_db
 from bot.app import LoopBridge
 from bot.app.contents import Contents
 from bot.cards import text_card
@@ -59,7 +58,6 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
             shared.empty()
             made.append(shared.db)
         else:
-            shutil.copy(request.getfixturevalue("migrated_file"), folder / FILE)
             made.append(open_db("", folder))
         return url, folder, made[-1]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.stores.open import FILE, open_db
+from adapters.stores.open import open_db
 from bot.app.contents import Contents
 from bot.cards import Card, as_text, pressables
 from bot.errors import ChannelError, RetryLater
@@ -29,9 +29,8 @@ PHONE = re.compile(r"\+\d{2} \d")
 
 
 @pytest.fixture
-def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Db]:
+def one(tmp_path: Path) -> Iterator[Db]:
     """SQLite alone: what fails here is not the database's dialect."""
-    (tmp_path / FILE).write_bytes(request.getfixturevalue("migrated_file").read_bytes())
     database = open_db("", tmp_path)
     yield database
     database.close()
