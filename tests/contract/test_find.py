@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.stores.mail_words import SqlMailSearch, asked, index, terms_of
+from adapters.stores.retention import SqlRetentionStore
 from bot.app.contents import Contents
 from bot.ports import Db
 from bot.reporting.domains import to_ascii
@@ -272,3 +273,13 @@ def test_what_an_outsider_wrote_is_escaped(house: House, sam: Any) -> None:
     page = sam.get("/console/find?q=wire").text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert [] == re.findall(r"<script>|<img|\u202e", page)
+
+
+def test_a_mail_that_is_too_old_takes_its_words_along(house: House) -> None:
+    add(house, "old", "old", "Ancient")
+    store = SqlRetentionStore(house.db)
+    marks = store.old("reports", 100.0, 50)
+    with house.db.tx() as tx:
+        assert 1 == store.clear(tx, "reports", 100.0, [mark for mark in marks if "sha256" in mark["key"]])
+    assert [] == house.db.query("SELECT word FROM mail_word")
+    assert [] == house.db.query("SELECT sha256 FROM mail")
