@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 
 from adapters.attempts import Handler, Pace, attempt, refuse_text, tell
 from adapters.stores.open import is_postgres
-from adapters.stores.replicas import Release, Replicas, own_folder, own_name
+from adapters.stores.replicas import OwnName, Release, Replicas, own_folder
 from bot.errors import ConfigError, StoreUnavailable
 from bot.ports import Db, Payload
 
@@ -90,6 +90,7 @@ class DbosJobs:
     ) -> None:
         self._url, self._data_dir, self._replica, self._schema = url, data_dir, replica, schema
         self._replicas = Replicas(db) if db is not None and is_postgres(url) else None
+        self._name: OwnName | None = None
         self._workers, self._pace, self._timezone = dict(workers or {}), pace or Pace(), timezone
         self._on_failed, self._on_lost, self._lost = on_failed, on_lost, False
         self._handlers: dict[str, Handler] = {}
@@ -232,7 +233,8 @@ class DbosJobs:
 
     def _claim(self) -> Release:
         if is_postgres(self._url):
-            return own_name(self._url, self._schema, self._replica)
+            self._name = OwnName(self._url, self._schema, self._replica)
+            return self._name.release
         return own_folder(self._data_dir)
 
     def _launch_or_release(self) -> None:
@@ -425,6 +427,13 @@ class DbosJobs:
                 kind, key = job.input["args"][:2]
                 self._report(str(kind), str(key), "Crashed")
 
+    def _keep_name(self) -> None:
+        try:
+            if self._name:
+                self._name.keep()
+        except ConfigError as error:
+            log.error("%s", error)
+
     def rescue(self, now: float) -> int:
         """On PostgreSQL: say that we live, and queue the unfinished jobs of replicas that don't; how many.
 
@@ -438,6 +447,7 @@ class DbosJobs:
             self._steady_since = math.inf
             raise
         self._steady_since = min(self._steady_since, now)
+        self._keep_name()
         if now - self._steady_since < self._pace.silence:
             return 0
         return sum(_take_over(dead) for dead in self._replicas.take_dead(now - self._pace.silence))

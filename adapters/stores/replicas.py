@@ -5,10 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bot.errors import ConfigError, StoreUnavailable
 from bot.ports import Db
+
+if TYPE_CHECKING:
+    import psycopg
 
 LOCK_FILE = "jobs.lock"
 _LOCKS = 0x5EC_DE5D  # the class of our advisory locks
@@ -36,23 +41,44 @@ def own_folder(data_dir: Path) -> Release:
     return lambda: os.close(descriptor)
 
 
-def own_name(url: str, schema: str, name: str) -> Release:
-    """Become the one replica of that name in a schema of a PostgreSQL database, as long as the connection lasts.
+class OwnName:
+    """Being the one replica of a name in a schema of a PostgreSQL database: a lock that lasts as long as its connection.
 
     Raises `ConfigError` if another one has it, `StoreUnavailable` if the server cannot be reached.
     """
-    import psycopg  # noqa: PLC0415  only where PostgreSQL is used
 
-    try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="secdesk-replica")
-        identity = (_LOCKS, f"{schema}/{name}")
-        found = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", identity).fetchone()
-    except psycopg.OperationalError:
-        raise StoreUnavailable("The database server cannot be reached") from None
-    if not found or not found[0]:
-        connection.close()
-        raise ConfigError(f"another replica is running under the name {name}: give each one a name of its own")
-    return connection.close
+    def __init__(self, url: str, schema: str, name: str) -> None:
+        import psycopg  # noqa: PLC0415  only where PostgreSQL is used
+
+        self._broken = (psycopg.OperationalError, psycopg.InterfaceError)
+        self._connect = partial(
+            psycopg.connect, url, autocommit=True, connect_timeout=5, application_name="secdesk-replica"
+        )
+        self._name, self._identity = name, (_LOCKS, f"{schema}/{name}")
+        self._connection = self._take()
+
+    def keep(self) -> None:
+        """Take it again if the server has restarted since. Raises as it does when it is made."""
+        try:
+            self._connection.execute("SELECT 1")
+        except self._broken:
+            self._connection = self._take()
+
+    def release(self) -> None:
+        self._connection.close()
+
+    def _take(self) -> psycopg.Connection[Any]:
+        try:
+            connection = self._connect()
+            found = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", self._identity).fetchone()
+        except self._broken:
+            raise StoreUnavailable("The database server cannot be reached") from None
+        if not found or not found[0]:
+            connection.close()
+            raise ConfigError(
+                f"another replica is running under the name {self._name}: give each one a name of its own"
+            )
+        return connection
 
 
 class Replicas:

@@ -106,8 +106,9 @@ class Updates:
             raise NotFound(str(version))
 
     def _now(self, path: str) -> tuple[str, bytes, bool] | None:
+        """The file that is in use."""
         with suppress(OSError):
-            return path, (self.shared.folder / path).read_bytes(), True
+            return self.authoring.parts.shelf().file(path)
         return None
 
 

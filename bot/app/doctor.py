@@ -101,7 +101,7 @@ def _folder(settings: Settings) -> Iterator[Check]:
 
 
 def _content(app: App) -> Iterator[Check]:
-    for fault in app.contents.faults():
+    for fault in (*app.contents.faults(), *app.shared.faults):
         yield Check("content", "bad", str(fault), "the last good version is in use until then")
     knowledge = app.contents.knowledge.current
     entries, count = len(knowledge.library.published()), len(knowledge.library.notes)

@@ -144,7 +144,7 @@ def health(app: App, jobs: DbosJobs) -> Health:
     state, trouble = jobs.state()
     running = state in {"running", "starting"}
     checks.append(Check("jobs", "ok" if running else "bad", state, trouble))
-    faults = app.contents.faults()
+    faults = [*app.contents.faults(), *app.shared.faults]
     says = f"{len(faults)} fault(s): the last good version is in use" if faults else "no faults"
     checks.append(Check("content", "note" if faults else "ok", says, "see Knowledge" if faults else ""))
     mode = app.search_mode()

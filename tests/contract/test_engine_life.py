@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from adapters.attempts import Pace
 from adapters.engine import DbosJobs
 from adapters.stores.open import open_db
-from adapters.stores.replicas import Replicas
-from bot.errors import StoreUnavailable
+from adapters.stores.replicas import OwnName, Replicas
+from bot.errors import ConfigError, StoreUnavailable
 from bot.ports import Db, Payload
 from tests.contract.engines import PATIENCE, QUICK, Home, Process, Seen, new_home
 
@@ -185,6 +186,30 @@ def test_a_replica_is_reported_dead_to_one_only(db: Db) -> None:
     for name, at in (("a", 100.0), ("b", 100.0), ("b", 160.0), ("c", 170.0)):
         replicas.beat(name, at)
     assert [replicas.take_dead(150.0), replicas.take_dead(150.0), replicas.take_dead(165.0)] == [["a"], [], ["b"]]
+
+
+def test_a_name_is_taken_again_after_the_server_has_restarted_and_nobody_else_gets_it(postgres: str) -> None:
+    schema = uuid4().hex
+
+    def thrown_out() -> None:
+        with psycopg.connect(postgres, autocommit=True) as server:
+            held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = (hashtext(%s)::bigint & 4294967295)"
+            for (pid,) in server.execute(held, (f"{schema}/one",)).fetchall():
+                server.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+    mine = OwnName(postgres, schema, "one")
+    mine.keep()
+    thrown_out()
+    mine.keep()
+    with pytest.raises(ConfigError, match="running under the name one"):
+        OwnName(postgres, schema, "one")
+    thrown_out()
+    other = OwnName(postgres, schema, "one")
+    with pytest.raises(ConfigError, match="running under the name one"):
+        mine.keep()
+    other.release()
+    mine.keep()
+    mine.release()
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -136,3 +136,22 @@ def test_a_new_answer_that_takes_a_golden_question_away_is_not_brought_into_use(
     desk.trials.takes["thumb drive on the floor"] = "badge"
     with pytest.raises(Refused, match="thumb drive"):
         found.use(desk.ines, ["badge"])
+
+
+def test_an_edit_that_came_too_late_is_shown_and_used_or_dropped(desk: AuthorDesk) -> None:
+    shared = desk.authoring.writer.shared
+    found = updates_of(desk)
+    mine = desk.text("usb").replace("Tell reception about the usb.", "Bring it to Sam.")
+    shared.put("answers/usb.yaml", mine.encode(), shared.digest("answers/usb.yaml"), desk.sam.key)
+    assert shared.store is not None
+    for word in ("late", "later"):
+        shared.store.set_aside("answers/usb.yaml", mine.replace("Bring", word).encode(), 0, "by hand, b", 1.0)
+    late, later = found.asides()
+    assert (mine, mine.replace("Bring", "late"), "by hand, b") == (late.ours, late.theirs, late.about.who)
+    found.drop(late.about.version)
+    found.put(desk.ines, later.about.version)
+    found.reload()
+    assert ([], "later it to Sam.") == (found.asides(), desk.library.entries["usb"].answer["en"].short)
+    with pytest.raises(NotFound):
+        found.put(desk.ines, late.about.version)
+    assert not shared.proven("answers/usb.yaml")
