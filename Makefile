@@ -72,6 +72,9 @@ screenshots: $(VENV)/.dev  ## the README's pictures, taken anew
 bench: $(VENV)/.dev  ## measurements, never in CI
 	$(BIN)/python -m tests.bench
 
+soak: $(VENV)/.dev  ## what takes an hour: memory under load (SOAK_MINUTES=30), and how costs grow to 100,000 people
+	$(BIN)/python -m tests.soak
+
 teams-package: $(VENV)/.dev  ## the app package for Microsoft Teams, from your settings, checked (dist/secdesk-teams.zip)
 	@$(BIN)/python manifest/teams/package.py $(if $(SCHEMA),--schema $(SCHEMA))
 

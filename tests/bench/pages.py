@@ -35,7 +35,7 @@ from bot.model import Person, Place
 from bot.ports import Db
 from bot.settings import Settings
 from bot.turn import place_key
-from tests.bench.tickets import NOW, TICKETS, Clock, _fill, _insert, on_both
+from tests.bench.tickets import NOW, TICKETS, Clock, fill, insert, on_both
 from tests.fakes.every_page import begin, every_page
 from tests.fakes.web import figures
 
@@ -79,7 +79,7 @@ def _measured(name: str, folder: Path, url: str, servers: Callable[[], float]) -
     app = build(settings, clock=Clock(), db=database, contents=contents, channels={})
     try:
         people = app.identities.meet_all(list(app.directory.people()), NOW)
-        _fill(database, people)
+        fill(database, people, TICKETS)
         _fill_mail(database, people)
         app.work(lambda work: SqlFigureStore(database).put(work.tx, figures(NOW, 36), NOW))
         if url:
@@ -189,26 +189,26 @@ def _fill_mail(database: Db, people: list[Person]) -> None:
             numbers = range(start, start + size)
             at = {n: NOW - 30 * (TICKETS - 2 * (n + 1)) for n in numbers}
             judged = {n: "" if n % 100 == 0 else "secdesk" if n % 3 else dice.choice(keys) for n in numbers}
-            _insert(tx, "mail", [
+            insert(tx, "mail", [
                 {"sha256": _sha(n), "name": "a.eml", "size": 900, "body": b"x", "ticket": f"SEC-{2 * (n + 1)}",
                  "state": "decided", "kind": "suspicious", "decided_by": judged[n], "verdict": VERDICT, "facts": FACTS,
                  "created_at": at[n],
                  "decided_at": at[n] + 5, "campaign": _sha(n), "own_kind": "suspicious", "seq": n + 1} for n in numbers
             ])  # fmt: skip
-            _insert(tx, "mail_word", [
+            insert(tx, "mail_word", [
                 {"word": word, "seq": n + 1} for n in numbers
                 for word in (*terms_of(json.loads(FACTS)), f"common{n % 40}", f"host{n % 5000}.example")
             ])  # fmt: skip
-            _insert(tx, "campaign", [
+            insert(tx, "campaign", [
                 {"id": _sha(n), "ticket": f"SEC-{2 * (n + 1)}", "kind": "suspicious", "decided_by": judged[n],
                  "decided_at": at[n] + 5, "reports": 1, "delivered_at": at[n] - 60, "reported_at": at[n], "last_at": at[n]}
                 for n in numbers
             ])  # fmt: skip
-            _insert(tx, "submission", [
+            insert(tx, "submission", [
                 {"id": f"s{n}", "sha256": _sha(n), "person": dice.choice(keys), "place": "", "at": at[n], "withdrawn": 0}
                 for n in numbers
             ])  # fmt: skip
-            _insert(tx, "delivery", [
+            insert(tx, "delivery", [
                 {"id": f"d{n}", "key": f"verdict:{_sha(n)}:s{n}", "channel": "web", "place": "", "card": card, "state": "sent",
                  "due_at": at[n], "created_at": at[n], "sent_at": at[n] + 9} for n in numbers
             ])  # fmt: skip
@@ -216,7 +216,7 @@ def _fill_mail(database: Db, people: list[Person]) -> None:
                        low=2 * start, high=2 * (start + size))  # fmt: skip
     for start in range(0, QUESTIONS, size):
         with database.tx() as tx:
-            _insert(tx, "question", [
+            insert(tx, "question", [
                 {"id": f"q{n}", "person": dice.choice(keys), "at": NOW - 40 * (QUESTIONS - n),
                  "text": f"How do I {dice.choice(_WORDS)} the {dice.choice(_WORDS)} with a {dice.choice(_WORDS)}?",
                  "outcome": "answer" if n % 9 else "escalate",

@@ -70,7 +70,7 @@ def on_both(measured: Measured) -> Iterator[tuple[str, float]]:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 connection.execute("CREATE SCHEMA bench")
             url = in_schema(server.url, "bench")
-            yield from measured("PostgreSQL", Path(folder), url, lambda: _children(pid))
+            yield from measured("PostgreSQL", Path(folder), url, lambda: children_cpu(pid))
     finally:
         server.stop()
 
@@ -83,7 +83,7 @@ def _measured(name: str, folder: Path, url: str, servers: Callable[[], float]) -
     )
     try:
         people = app.identities.meet_all(list(app.directory.people()), NOW)
-        _fill(database, people)
+        fill(database, people, TICKETS)
         if url:  # what the server does by itself in time
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE")
@@ -145,24 +145,24 @@ def _work(app: App, people: dict[str, Person]) -> dict[str, Callable[[int], obje
             "search for three common words": hard}  # fmt: skip
 
 
-def _fill(database: Db, people: list[Person]) -> None:
+def fill(database: Db, people: list[Person], count: int) -> None:
     """Many tickets with their lines and words, at once."""
     dice, keys = random.Random(8), [person.key for person in people]
     size = 2_000
-    for start in range(0, TICKETS, size):
+    for start in range(0, count, size):
         with database.tx() as tx:
-            rows = [_ticket(seq, dice, keys) for seq in range(start + 1, start + size + 1)]
-            _insert(tx, "ticket", rows)
-            _insert(tx, "ticket_event", [line for row in rows for line in _lines(row)])
-            _insert(tx, "ticket_word", [word for row in rows for word in _words(int(row["seq"]), dice)])
+            rows = [_ticket(seq, dice, keys, count) for seq in range(start + 1, min(start + size, count) + 1)]
+            insert(tx, "ticket", rows)
+            insert(tx, "ticket_event", [line for row in rows for line in _lines(row)])
+            insert(tx, "ticket_word", [word for row in rows for word in _words(int(row["seq"]), dice)])
     with database.tx() as tx:
-        tx.execute("UPDATE counter SET n = :n WHERE name = 'ticket'", n=TICKETS)
+        tx.execute("UPDATE counter SET n = :n WHERE name = 'ticket'", n=count)
     with database.tx() as tx:
         tx.execute("ANALYZE")
 
 
-def _ticket(seq: int, dice: random.Random, keys: list[str]) -> dict[str, Any]:
-    is_open, at = seq % OPEN_ONE_IN == 0, NOW - 30 * (TICKETS - seq)
+def _ticket(seq: int, dice: random.Random, keys: list[str], count: int) -> dict[str, Any]:
+    is_open, at = seq % OPEN_ONE_IN == 0, NOW - 30 * (count - seq)
     due = at + 3600 if is_open else NEVER
     return {"number": f"SEC-{seq}", "seq": seq, "kind": "person", "subject": f"Ticket {seq}",
             "severity": dice.choice(("S0", "S1", "S1", "S2")), "state": "open" if is_open else "resolved", "queue": "desk",
@@ -186,7 +186,7 @@ def _words(seq: int, dice: random.Random) -> Iterator[dict[str, Any]]:
         yield {"word": word, "seq": seq}
 
 
-def _insert(tx: Any, table: str, rows: list[dict[str, Any]]) -> None:
+def insert(tx: Any, table: str, rows: list[dict[str, Any]]) -> None:
     """Many rows with few statements."""
     names = list(rows[0])
     for start in range(0, len(rows), 200):
@@ -196,7 +196,7 @@ def _insert(tx: Any, table: str, rows: list[dict[str, Any]]) -> None:
         tx.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES {values}", **given)
 
 
-def _children(parent: int) -> float:
+def children_cpu(parent: int) -> float:
     """Processor time of a server's processes, in seconds."""
     total, tick = 0.0, os.sysconf("SC_CLK_TCK")
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -45,6 +45,18 @@ def test_every_folder_has_its_guide() -> None:
     assert wanted <= set(DOCUMENTS)
 
 
+def test_every_fault_has_its_test() -> None:
+    """The table of faults names tests that are there."""
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "tests" / "README.md").read_text("utf-8")))
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M)
+    }
+    assert set() == named - there - {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(named) > 30
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_link_leads_somewhere(name: str) -> None:
     dead = []
