@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import random
 import statistics
 import tempfile
 import time
@@ -131,7 +130,7 @@ def operations(house: House, people: list[Person]) -> dict[str, tuple[int, Calla
         "answer": (ROUNDS, lambda n: house.act("reply", free[n % len(free)], SAM, "We are on it.")),
         "queue page": (ROUNDS, lambda _n: app.triage.find(sam, Filter("unresolved"), "", 200)),
         "search": (ROUNDS, lambda n: app.triage.find(sam, Filter("all"), f"rare{n % 5000}", 200)),
-        "page of reports": (ROUNDS, lambda _n: app.report_store.mail(dice.choice("0123456789") * 64)),
+        "page of reports": (ROUNDS, lambda _n: desk.cases("all", 200)),
         "one person": (ROUNDS, lambda n: app.identities.who(people[n % len(people)].key)),
         "sweep the outbox": (ROUNDS, lambda _n: house.sweeper.sweep()),
         "all: plan tips": (1, plan),
