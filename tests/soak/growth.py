@@ -103,7 +103,7 @@ def operations(house: House, people: list[Person]) -> dict[str, tuple[int, Calla
     free = [
         row["number"] for row in house.rows("SELECT number FROM ticket WHERE state = 'open' ORDER BY seq DESC LIMIT 90")
     ]
-    dice = random.Random(5)
+    desk = mail_desk(app)
     text = "The invoice from Contoso says that the account has changed. Is that right? " * 5
 
     def opened(number: int) -> None:
@@ -192,8 +192,8 @@ def done(one: Person) -> dict[str, Any]:
 
 def copies(database: Db, people: list[Person], size: int) -> None:
     """The rows of the one report again and again, under names of their own."""
-    rows = {table: database.query(f"SELECT * FROM {table}")
-            for table in ("mail", "submission", "campaign", "campaign_sample", "campaign_band", "campaign_trait", "mail_word")}  # fmt: skip
+    tables = ("mail", "submission", "campaign", "campaign_sample", "campaign_band", "campaign_trait", "mail_word")
+    rows = {table: database.query(f"SELECT * FROM {table}") for table in tables}
     (mail,) = rows["mail"]
     for start in range(0, size, 2_000):
         with database.tx() as tx:
