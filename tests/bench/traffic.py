@@ -82,7 +82,7 @@ def servers(folder: Path, replicas: int, *, postgres: bool, search: str = "full"
 
         programs = binaries()
         assert programs is not None
-        server = Server(programs)
+        server = Server(programs, ())  # durable, as SQLite is here
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("CREATE SCHEMA bench")
         url = in_schema(server.url, "bench")

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -33,9 +34,9 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """A running server; `url` is its database `postgres`."""
+    """A running server; `url` is its database `postgres`. `settings`: as given, empty: as a real one, durable."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, settings: Sequence[str] = FAST) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._user = _other_user() if os.geteuid() == 0 else None
         if self._user:
@@ -45,7 +46,7 @@ class Server:
         data = str(self._folder / "data")
         flags = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--no-instructions", "-U", "postgres"]
         self._run([str(programs / "initdb"), "-D", data, *flags])
-        settings = [part for setting in ("listen_addresses=", *FAST) for part in ("-c", setting)]
+        options = [part for setting in ("listen_addresses=", *settings) for part in ("-c", setting)]
         self._command = [str(programs / "postgres"), "-D", data, "-k", str(self._folder), *settings]
         self.start()
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from adapters.stores.open import open_db
 from bot.app import App
+from bot.app.analysts import mail_desk
 from bot.helpdesk.triage import Filter
 from bot.learning.nudges import Nudges
 from bot.model import Person, Place
