@@ -47,7 +47,7 @@ class Server:
         flags = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--no-instructions", "-U", "postgres"]
         self._run([str(programs / "initdb"), "-D", data, *flags])
         options = [part for setting in ("listen_addresses=", *settings) for part in ("-c", setting)]
-        self._command = [str(programs / "postgres"), "-D", data, "-k", str(self._folder), *settings]
+        self._command = [str(programs / "postgres"), "-D", data, "-k", str(self._folder), *options]
         self.start()
 
     @property
