@@ -116,7 +116,7 @@ def _count(rows: int) -> None:
 def _xlsx(data: bytes) -> Iterator[Line]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise Unreadable("this .xlsx is damaged: open it and save it again") from None
     with archive:
         if len(archive.infolist()) > PARTS:

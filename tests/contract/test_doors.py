@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import hashlib
 import json
 import re
 import secrets
@@ -221,8 +222,18 @@ class World:
     def rows(self) -> dict[str, int]:
         """How much is in every table but the ones that count refusals and hold states of ways that were begun."""
         tables = self.app.db.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        kept = [row["name"] for row in tables if "fts" not in row["name"] and row["name"] != "slack_state"]
+        kept = [
+            row["name"]
+            for row in tables
+            if "fts" not in row["name"] and row["name"] not in {"slack_state", "slack_pace", "teams_pace"}
+        ]
         return {name: int(self.app.db.query(f"SELECT COUNT(*) AS n FROM {name}")[0]["n"]) for name in kept}
+
+    def settle(self) -> None:
+        """Wait for what runs behind the acknowledgements of the platforms."""
+        for platform in self.app.platforms.values():
+            turns: Any = platform
+            self.loop.run_until_complete(turns._turns.close(20))
 
     def session(self, who: str, *, at: float | None = None, roles: tuple[str, ...] = (), over: bool = False) -> str:
         """A session's cookie: begun at a time, with roles that a provider gave (or the directory's)."""
@@ -510,6 +521,7 @@ def test_with_good_credentials_each_door_opens(world: World) -> None:
     assert 200 == world.ask("POST", "/api/messages", headers, activity).status_code
     headers, update, _ = tracker("k" * 32)(world, Where("tracker", "/hooks/tracker", "POST"))
     assert 404 == world.ask("POST", "/hooks/tracker", headers, update).status_code  # genuine; there is no such ticket
+    world.settle()
 
 
 def test_a_form_with_the_token_of_another_session_changes_nothing(world: World) -> None:
@@ -526,6 +538,22 @@ def test_a_form_with_the_token_of_another_session_changes_nothing(world: World) 
                 wrong.append(f"{where.path}: {answer.status_code}")
     assert [] == wrong
     assert world.rows() == before
+
+
+def test_what_is_written_into_the_database_without_the_key_opens_nothing(world: World) -> None:
+    """Whoever may write to the file, but has not the key, makes neither a session nor a token: the digests are keyed."""
+    app, token = world.app, secrets.token_urlsafe(16)
+    cookie, secret = world.session("sam.ortiz", roles=("admin",)), world.token()
+    plain_digest = hashlib.sha256(token.encode()).hexdigest()
+    with app.db.tx() as tx:
+        tx.execute("UPDATE console_session SET digest = :new WHERE digest = :old", new=plain_digest,
+                   old=digest_of(app.vault, "session", cookie.partition("=")[2]))  # fmt: skip
+        tx.execute("UPDATE api_token SET digest = :new WHERE id = (SELECT MAX(id) FROM api_token)", new=plain_digest)
+    assert world.ask("GET", "/console/health", from_page(f"{COOKIE}={token}")).status_code in OUT
+    assert world.ask("GET", "/console/health", from_page(cookie)).status_code in OUT
+    for given in (token, f"secdesk_{token}", plain_digest):
+        assert 401 == world.ask("GET", "/api/v1/tickets", bearer(given)).status_code
+    assert secret.startswith("secdesk_")
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
