@@ -79,7 +79,8 @@ def answers_card(
 def why_card(entry: Entry, lang: str, words: Words, owner: str, today: date) -> Card:
     """Where an answer comes from: entry, owner, review date, authorities; and that it is overdue, if it is."""
     title = pick(entry.title, lang)
-    said = words.say(lang, "answer.source", title=title, owner=owner, reviewed=entry.reviewed.isoformat())
+    reviewed, due = entry.reviewed.isoformat(), entry.due.isoformat()
+    said = words.say(lang, "answer.source", title=title, owner=owner, reviewed=reviewed, due=due)
     blocks: list[Block] = [Text(said), *_overdue(entry, lang, words, today)]
     if entry.sources:
         blocks.append(Facts(tuple((source.publisher, source.title) for source in entry.sources)))

@@ -25,7 +25,8 @@ home = fakes.home
 COPY = {
     "button.report": "Mail melden", "button.person": "Met iemand praten", "button.emergency": "Het is al gebeurd",
     "button.why": "Waarom dit antwoord?", "button.none": "Geen van deze", "small.hello": "Hallo, ik ben Secdesk.",
-    "answer.source": "Uit “{title}”, van {owner}, nagekeken op {reviewed}.", "suggest.title": "Bedoelt u een van deze?",
+    "answer.source": "Uit “{title}”, van {owner}, nagekeken op {reviewed}, weer op {due}.",
+    "suggest.title": "Bedoelt u een van deze?",
     "answer.overdue": "Dit antwoord moest voor {due} worden nagekeken.",
     "answer.other_language": "Dit antwoord is er nog niet in uw taal.",
 }  # fmt: skip

@@ -342,7 +342,9 @@ def text_answer() -> Card:
     steps = Steps(
         ("Look at the address behind the name.", "Do not click, reply or pay.", "Send me the mail as a file.")
     )
-    note = Text("From our entry “Is this email real?”, last reviewed on 20 November.", "muted")
+    note = Text(
+        "From our entry “Is this email real?”, last reviewed on 20 November; the next review is due on 20 May.", "muted"
+    )
     return Card("Send it to me and I will check it.", (steps, buttons, note), "answer")
 
 

@@ -141,7 +141,8 @@ def test_a_ticket_that_was_opened_is_named() -> None:
 def test_why_names_owner_review_and_authorities() -> None:
     said = as_text(why_card(entry(), "en", WORDS, "Security awareness", DAY))
     assert said == (
-        "From our entry “Working from a café”, kept by Security awareness, last reviewed on 2029-09-01.\n"
+        "From our entry “Working from a café”, kept by Security awareness, last reviewed on 2029-09-01; "
+        "the next review is due on 2030-03-01.\n"
         "NCSC: Public networks"
     )
     assert as_text(why_card(entry(sources=[]), "de", WORDS, "x", DAY)).startswith(
