@@ -46,7 +46,7 @@ check: $(VENV)/.dev  ## style, types, layers, dependencies
 	$(BIN)/bandit -q -c pyproject.toml -r bot adapters manifest
 	$(BIN)/secdesk lint
 
-e2e: $(VENV)/.dev  ## the running bot: web chat and console in a real browser, Teams' playground, somebody else's Slack, IMAP and ticket servers
+e2e: $(VENV)/.dev  ## the running bot: web chat and console in a real browser, Teams' playground, somebody else's Slack, IMAP and ticket servers, three replicas
 	$(call steady,-m pytest tests -m slow -n 2,--last-failed)
 	@$(MAKE) --no-print-directory -j 2 --output-sync=line e2e-browser e2e-servers
 
@@ -65,6 +65,7 @@ e2e-servers:
 	$(call steady,-m tests.e2e.slack.run)
 	$(call steady,-m tests.e2e.tracker.run)
 	$(call steady,-m tests.e2e.mailbox.run)
+	$(call steady,-m tests.e2e.replicas.run)
 
 screenshots: $(VENV)/.dev  ## the README's pictures, taken anew
 	$(BIN)/python -m tests.e2e.run --screenshots manifest/pictures
