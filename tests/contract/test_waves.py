@@ -275,6 +275,22 @@ def test_a_lesson_that_is_not_there_or_not_published_cannot_be_sent(house: House
         house.start("core-2")
 
 
+@pytest.mark.parametrize(("change", "why"), [("retired", "paused"), ("gone", "gone")])
+def test_a_lesson_retired_while_a_campaign_is_out_goes_to_nobody_more(house: House, change: str, why: str) -> None:
+    wave = house.start(at_once=True)
+    assert house.feed() > 0
+    went = house.told(wave).counts["queued"]
+    later = house.start("core-2", at_once=True)
+    house.content = library(lesson("core-1"), *([lesson("core-2", status="retired")] if change == "retired" else []))
+    house.now_ += 8 * DAY
+    while house.feed():
+        pass
+    assert (house.told(later).counts.get("queued", 0), house.told(later).reasons[why]) == (0, went)
+    while house.pump():
+        pass
+    assert house.told(wave).counts["sent"] == went  # what was on its way before is answered as it was asked
+
+
 def test_nobody_gets_the_same_lesson_twice_in_its_cool_down(house: House) -> None:
     house.start(at_once=True)
     house.feed()
