@@ -258,8 +258,8 @@ class Nudges:
             for person, roles in part:
                 before = known.get(person.key)
                 store.set_roles(work.tx, person.key, roles, work.at)
-                self.store.touch(work.tx, person.key, work.at)
                 if known:
+                    self.store.touch(work.tx, person.key, work.at)
                     self._triggers.on_work(work, person, json.loads(before) if before else None)
 
         for start in range(0, len(changed), KEPT_AT_ONCE):

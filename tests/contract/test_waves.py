@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -327,6 +327,21 @@ def test_every_decision_is_kept_with_its_reason_when_it_changes(house: House) ->
     house.run(lambda work: house.nudges.store.stop(work.tx, "p_1", True, work.at))
     house.nudges.send_now(house.run, house.now_, at_once=False)
     assert [(row["outcome"], row["reason"]) for row in store.of("p_1", 9)] == [("none", "stopped"), ("planned", "core")]
+
+
+def test_the_very_first_look_is_not_done_twice(house: House) -> None:
+    looked: list[int] = []
+    records = house.nudges.store.records
+
+    def counted(people: Sequence[str], since: float) -> Mapping[str, Any]:
+        looked.append(len(people))
+        return records(people, since)
+
+    house.nudges.store.records = counted  # type: ignore[method-assign]
+    for _ in range(2):
+        house.nudges.send_now(house.run, house.now_, at_once=False, due_only=True)
+        house.now_ += 60
+    assert looked == [len(house.staff), 0]
 
 
 def test_in_test_mode_decisions_are_kept_and_nothing_is_sent(house: House) -> None:
