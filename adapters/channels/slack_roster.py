@@ -13,6 +13,7 @@ from bot.platforms import Workspace
 log = logging.getLogger(__name__)
 PAGE: Final = 200
 USERS_MOST: Final = 500_000
+PAGES_MOST: Final = 10_000  # of any size: a cursor that leads nowhere ends
 SCOPE: Final = "usergroups:read"
 
 Call = Callable[..., Awaitable[Mapping[str, Any]]]
@@ -21,11 +22,14 @@ Call = Callable[..., Awaitable[Mapping[str, Any]]]
 async def listing(call: Call, install: Install, prefix: str, home: frozenset[str]) -> Workspace:
     """All users and user groups. Without the right to see groups there are none. Raises `ChannelError`."""
     users, cursor = list[Mapping[str, Any]](), "-"
-    while cursor and len(users) < USERS_MOST:
+    for _ in range(PAGES_MOST):
+        if not cursor or len(users) >= USERS_MOST:
+            break
         asked = {"limit": PAGE, "include_locale": "true", **({} if cursor == "-" else {"cursor": cursor})}
         page = await call(install.id, "users.list", asked, patience=120.0, patient=True)
-        users += [user for user in page.get("members") or () if isinstance(user, Mapping)]
-        cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+        users += _items(page.get("members"))
+        further = page.get("response_metadata")
+        cursor = str(further.get("next_cursor") or "") if isinstance(further, Mapping) else ""
     return Workspace(prefix, home, users, await _groups(call, install))
 
 
@@ -37,4 +41,8 @@ async def _groups(call: Call, install: Install) -> Sequence[Mapping[str, Any]] |
             raise
         log.warning("user groups are not read: the app lacks %s", SCOPE)
         return None
-    return [group for group in answer.get("usergroups") or () if isinstance(group, Mapping)]
+    return _items(answer.get("usergroups"))
+
+
+def _items(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

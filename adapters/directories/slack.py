@@ -46,7 +46,8 @@ def _groups(listed: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
         if group.get("date_delete"):
             continue
         names = {name for name in (_text(group, "handle"), _text(group, "name")) if name}
-        for user in group.get("users") or ():
+        users = group.get("users")
+        for user in users if isinstance(users, list) else ():
             if isinstance(user, str):
                 found.setdefault(user, set()).update(names)
     return {user: frozenset(names) for user, names in found.items()}

@@ -6,11 +6,14 @@ import io
 import urllib.error
 from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from adapters import oauth
 from adapters.actions import graph_wire
+from adapters.channels import slack_people, slack_roster
+from adapters.channels.teams_people import profile_of
+from adapters.directories.slack import said_by_slack
 from adapters.pagers import wire as pager_wire
 from adapters.pagers.pagerduty import PagerDutyPager
 from adapters.trackers import wire as tracker_wire
@@ -20,6 +23,8 @@ from adapters.trackers.rt import RequestTracker
 from adapters.trackers.servicenow import ServiceNow
 from bot.errors import ChannelError
 from bot.ports import Page, TicketLine, Tracker
+from tests.fakes.teams import OTHER_TENANT, TENANT
+from tests.fuzz.chats import loop
 from tests.fuzz.harness import dumped, harness, json_of
 
 NOW = 1_900_000_000.0
@@ -227,3 +232,74 @@ def answer_graph(data: bytes) -> None:
     graph._tokens.forget = lambda: None
     for status in (200, 401, 404, 429):
         _wired(graph_wire, data, status, lambda: graph.get("/x"))
+
+
+SLACK_USER = {
+    "id": "U1",
+    "team_id": "T1",
+    "name": "dana",
+    "is_email_confirmed": True,
+    "locale": "de-DE",
+    "tz": "Europe/Berlin",
+    "profile": {"real_name": "Dana", "email": "dana@x.example", "title": "x", "phone": "1"},
+    "enterprise_user": {"enterprise_id": "E1"},
+}
+
+
+@harness(
+    "answer.slack-user", "json", made=lambda: dumped(SLACK_USER, {**SLACK_USER, "team_id": "T9", "is_restricted": True})
+)
+def answer_slack_user(data: bytes) -> None:
+    """`users.info`: whoever is not of our workspace is never one of us."""
+    user = json_of(data)
+    if slack_people._profile(user, "T1/", frozenset({"T1", "E1"})).ours:
+        org = user.get("enterprise_user")
+        assert user.get("team_id") in ("T1", "E1") or org.get("enterprise_id") in ("T1", "E1")
+
+
+GROUPS = [{"id": "S1", "handle": "board", "name": "Board", "users": ["U1"], "date_delete": 0}]
+
+
+@harness(
+    "answer.slack-list",
+    "json",
+    made=lambda: dumped({"users": [SLACK_USER], "groups": GROUPS, "next": {"next_cursor": "x"}}),
+)
+def answer_slack_list(data: bytes) -> None:
+    """`users.list` and `usergroups.list`, two pages of them."""
+    pages = json_of(data)
+    given: dict[str, Any] = pages if isinstance(pages, dict) else {}
+    install: Any = SimpleNamespace(id="T1")
+
+    async def call(_install: Any, _method: str, body: Any, **_more: Any) -> Any:
+        further = {} if "cursor" in body else given.get("next")
+        return {"members": given.get("users"), "usergroups": given.get("groups"), "response_metadata": further}
+
+    said_by_slack(loop().run_until_complete(slack_roster.listing(call, install, "T1/", frozenset({"T1"}))))
+
+
+MEMBER = {
+    "id": "29:x",
+    "aadObjectId": "a",
+    "name": "Dana",
+    "email": "d@x.example",
+    "userPrincipalName": "d@x.example",
+    "tenantId": TENANT,
+    "userRole": "user",
+}
+
+
+@harness(
+    "answer.teams-member",
+    "json",
+    made=lambda: dumped(MEMBER, {**MEMBER, "userRole": "guest"}, {**MEMBER, "tenantId": OTHER_TENANT}),
+)
+def answer_teams_member(data: bytes) -> None:
+    """A roster entry: whoever is of another tenant, or a guest, is never one of us."""
+    member = json_of(data)
+    if isinstance(member, dict):
+        activity: Any = SimpleNamespace(sender=SimpleNamespace(id="29:x", aad="a", name="D"), tenant=TENANT)
+        found = profile_of(member, activity, frozenset({TENANT}))
+        elsewhere = isinstance(member.get("tenantId"), str) and member["tenantId"].strip() not in ("", TENANT)
+        assert not (found.ours and elsewhere)
+        assert found.ours or not found.email

@@ -47,7 +47,7 @@ MARKS = (
 
 
 @cache
-def _loop() -> asyncio.AbstractEventLoop:
+def loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
@@ -79,7 +79,7 @@ def knock(app: ASGIApp, body: bytes, path: str = "/", method: str = "POST", quer
             (name.replace("_", "-").encode(), value.encode("latin-1", "replace")) for name, value in headers.items()
         ],
     }
-    _loop().run_until_complete(app(scope, receive, send))
+    loop().run_until_complete(app(scope, receive, send))
     return told[0] if told else 0
 
 
@@ -276,7 +276,7 @@ def _tokens() -> list[bytes]:
 )
 def teams_token(data: bytes) -> None:
     given = text_of(data)
-    claims = _loop().run_until_complete(_check().claims(given))
+    claims = loop().run_until_complete(_check().claims(given))
     assert claims["aud"] == APP
 
 

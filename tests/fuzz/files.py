@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from bot.answering.emergency_shapes import Emergency
 from bot.answering.entries import Entry
 from bot.answering.spreadsheet import Unreadable, read_spreadsheet
 from bot.app.backup import FIRST, FORMAT, LAST, STEPS, check
@@ -18,9 +19,14 @@ from bot.calendars import CalendarFile
 from bot.content import Faults, packaged_shelf, parse, read
 from bot.contracts import ContractFile
 from bot.directory_csv import Names, read_table
+from bot.directory_rules import DirectoryFile
 from bot.helpdesk.rota import RotaFile
 from bot.helpdesk.sla import SlaFile
 from bot.helpdesk.trackers_export import read_export
+from bot.learning.groups import CoursesFile, GroupsFile
+from bot.learning.migration import WaveFile
+from bot.learning.shapes import Lesson
+from bot.organisation import OrgFile
 from bot.procedures.exported import differs, signed, trouble
 from bot.procedures.shapes import Procedure
 from bot.register import RegisterFile
@@ -190,6 +196,13 @@ MODELS: dict[str, tuple[Any, str]] = {
     "rota": (RotaFile, "oncall.yaml"),
     "calendar": (CalendarFile, "calendars"),
     "sla": (SlaFile, "sla.yaml"),
+    "lesson": (Lesson, "lessons"),
+    "emergency": (Emergency, "emergencies"),
+    "organisation": (OrgFile, "org.yaml"),
+    "directory": (DirectoryFile, "directory.yaml"),
+    "groups": (GroupsFile, "learning/groups.yaml"),
+    "courses": (CoursesFile, "learning/courses.yaml"),
+    "wave": (WaveFile, "learning/waves"),
 }
 
 
