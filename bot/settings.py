@@ -274,6 +274,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("mail_total_mb", "mail.total_mb", 20000, "megabytes of reported mail that are kept in all"),
     Setting("tips_slack", "tips.slack_a_minute", 229, "tips that a Slack workspace gets in a minute, at most"),
     Setting("tips_teams", "tips.teams_a_second", 25, "tips that Microsoft Teams gets in a second, at most"),
+    Setting(
+        "metrics_token", "", "", "bearer token that /metrics asks for from other machines; empty: only this one", True
+    ),
     Setting("log_level", "server.log_level", "info", "debug, info, warning or error"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS if setting.key}
@@ -385,6 +388,7 @@ class Settings:
     mail_total_mb: int = 20_000
     tips_slack: int = 229
     tips_teams: int = 25
+    metrics_token: str = field(default="", repr=False)
     log_level: str = "info"
     unknown_env: tuple[str, ...] = ()
 

@@ -92,7 +92,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "dialogues": (Rule("dialogue", ("person", "place"), "updated_at < :before"),),
     "questions": (Rule("question", ("id",), "at < :before"),),
     "events": (Rule("event", ("key",), "at < :before"),),
-    "jobs": (Rule("outbox", ("id",), "created_at < :before AND state IN ('done', 'failed')"),),
+    "jobs": (Rule("outbox", ("id",), "created_at < :before AND due_at < :before AND state <> 'queued'"),),
     "tickets": (
         Rule(
             "ticket", ("number",),

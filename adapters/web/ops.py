@@ -40,6 +40,7 @@ class Ops:
         try:
             text = await self._services.run(self._read)
         except StoreUnavailable:
+            self._services.metrics.watch(None)
             text = self._services.metrics.text()
         return Response(text, media_type=CONTENT_TYPE)
 
@@ -51,6 +52,8 @@ class Ops:
             "tickets": console.ticket_counts(),
             "reports": console.mail_counts(),
         }
+        if self._services.watched:
+            metrics.watch(self._services.watched())
         metrics.refresh(by_state=by_state, events=console.events(), pages=console.open_pages())
         return metrics.text()
 

@@ -6,7 +6,7 @@ the sized executor of the process.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -181,6 +181,7 @@ class WebServices:
     metrics: Metrics = field(default_factory=Metrics)
     openings: Openings = field(default_factory=Openings)
     metrics_token: str = ""
+    watched: Callable[[], Mapping[str, float | Mapping[str, float]]] | None = None  # figures for `Metrics.watch`
     mail_desk: MailDesk | None = None  # without: no page for reported mail
     authors: Authors | None = None  # without: knowledge is only looked at
     unanswered: Unanswered | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -57,9 +57,24 @@ def examine_platforms(platforms: Mapping[str, Platform]) -> list[Check]:
 class Front:
     """ASGI: the endpoints of platforms by exact path, everything else to the web application and its guard."""
 
-    def __init__(self, rest: Asgi, endpoints: Mapping[str, Asgi]) -> None:
-        self.rest, self.endpoints = rest, dict(endpoints)
+    def __init__(
+        self, rest: Asgi, endpoints: Mapping[str, Asgi], answered: Callable[[str, int], None] | None = None
+    ) -> None:
+        self.rest, self.endpoints, self._answered = rest, dict(endpoints), answered
 
     async def __call__(self, scope: Scope, receive: object, send: object) -> None:
         chosen = self.endpoints.get(scope.get("path", ""), self.rest) if scope["type"] == "http" else self.rest
-        await chosen(scope, receive, send)  # type: ignore[arg-type]
+        await chosen(scope, receive, self._counting(scope, send))  # type: ignore[arg-type]
+
+    def _counting(self, scope: Scope, send: Any) -> Any:
+        """What is sent, with the status of each answer told to `answered`."""
+        if self._answered is None or scope["type"] != "http":
+            return send
+        told, path = self._answered, str(scope.get("path", ""))
+
+        async def counting(message: Mapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                told(path, int(message["status"]))
+            await send(message)
+
+        return counting

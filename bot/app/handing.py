@@ -35,14 +35,17 @@ class Handing:
 
     def over(self, work: Work, person: str, name: str) -> Attached:
         """Everything of a pseudonym, sealed, as a file that belongs to no ticket. Raises `Refused` over ten megabytes."""
+        (sealed,) = self.attachments.seal([File(name, self.file(person, work.at), "application/json")], self.too_much)
+        return self.attachments.keep(work, "", "", person, sealed)
+
+    def file(self, person: str, at: float) -> bytes:
+        """Everything of a pseudonym, as JSON."""
         tables: dict[str, list[dict[str, Any]]] = {}
         room = [FILES]
-        for table, rows in self.export.of(person, self.conversation(person), work.at):
+        for table, rows in self.export.of(person, self.conversation(person), at):
             tables.setdefault(table, []).extend(self._plain(table, row, room) for row in rows)
-        made = datetime.fromtimestamp(work.at, UTC).isoformat(timespec="seconds")
-        said = json.dumps({"made": made, "tables": tables}, ensure_ascii=False, indent=1, default=str)
-        (sealed,) = self.attachments.seal([File(name, said.encode(), "application/json")], self.too_much)
-        return self.attachments.keep(work, "", "", person, sealed)
+        made = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+        return json.dumps({"made": made, "tables": tables}, ensure_ascii=False, indent=1, default=str).encode()
 
     def out(self, file: str, person: str) -> tuple[str, bytes]:
         """(name, bytes) of a file that was handed to this pseudonym. Raises `NotFound` for anybody else's."""

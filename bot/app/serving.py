@@ -101,7 +101,8 @@ class Edge:
 def front(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs, doors: Doors) -> Front:
     """Everything that can be asked of us over HTTP: what platforms and the ticket system call, and the web application."""
     endpoints = {path: door for platform in app.platforms.values() for path, door in platform.endpoints(doors).items()}
-    return Front(create_web(web_services(app, edge, metrics, jobs)), endpoints | tracking.endpoints(app, edge))
+    rest = create_web(web_services(app, edge, metrics, jobs))
+    return Front(rest, endpoints | tracking.endpoints(app, edge), metrics.answered)
 
 
 def listen(settings: Settings) -> socket.socket:

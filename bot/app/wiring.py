@@ -26,7 +26,7 @@ from bot.answering.answer_card import answer_card
 from bot.answering.entries import Entry
 from bot.answering.redaction import redact
 from bot.answering.unanswered import Unanswered, Vectors
-from bot.app import App, calling, tracking
+from bot.app import App, calling, gauges, tracking
 from bot.app.analysts import mail_desk
 from bot.app.api import make_api
 from bot.app.figures import make_figures
@@ -53,7 +53,8 @@ def web_services(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs) -> WebS
         words=lambda: app.organisation().words, org=app.organisation, handle=edge.handle, deliver=app.deliver,
         work=app.work, run=edge.run, health=lambda: health(app, jobs), knowledge=lambda: knowledge(app),
         nudge_plan=lambda: planned(app), verify_audit=app.verify_audit, redact=lambda text: redact(text).text,
-        metrics=metrics, mail_desk=mail_desk(app), authors=authors(app), unanswered=unanswered(app),
+        metrics=metrics, watched=lambda: gauges.read(app, jobs), metrics_token=app.settings.metrics_token,
+        mail_desk=mail_desk(app), authors=authors(app), unanswered=unanswered(app),
         tracking=app.tracking, campaigns=Campaigns(app.nudges, app.waves, behind, app.switchover),
         triage=app.triage, measures=app.measures, figures=make_figures(app), api=make_api(app),
         handed=app.handing.out, sources=app.sources,

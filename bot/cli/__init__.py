@@ -40,6 +40,7 @@ COMMANDS = {
     "partner": ("partner", "contracts, reports, reviews, actions and disputes with partners"),
     "sop": ("sop", "procedures: list, run step by step, export and verify the record"),
     "people": ("people", "list people, take a table in, forget one, hand over what one owns"),
+    "privacy": ("privacy", "how long things are kept, legal holds, the data map, the file of one person"),
     "audit": ("audit", "verify the audit chain"),
     "console-link": ("console", "a new one-time sign-in link for the console"),
     "token": ("token", "make, list and end tokens of the HTTP API"),

@@ -183,7 +183,7 @@ def test_everything_is_exported_and_nothing_is_left(
     assert key in left
     assert house.whole()
     # the engine keeps ids only
-    assert 20 < len(jobs)
+    assert 10 < len(jobs)
     stored = kept_by_engine(request, house, jobs, tmp_path)
     assert jobs[0][1].casefold() in stored
     assert [] == [trace for trace in traces if trace in stored]

@@ -30,7 +30,8 @@ from bot.procedures.stepcards import StepCards
 
 LANGUAGES = ("en", "de", "fr", "es")
 SHIPPED = {
-    "account-compromised", "allow-list-change", "clicked-link", "daily-checks", "gave-card-or-id", "infected-computer",
+    "account-compromised", "allow-list-change", "backup-overdue", "clicked-link", "content-faulty", "daily-checks",
+    "desk-not-answering", "gave-card-or-id", "infected-computer", "mailbox-stuck", "messages-stuck", "tickets-waiting",
     "leaver", "lost-device", "mail-to-wrong-person", "malicious-app-consent", "migration-wave", "monthly-checks",
     "paid-invoice", "partner-breach", "partner-dispute", "partner-review", "payment-change", "phishing-purge",
     "quarterly-checks", "ransom-note", "restricted-sender", "verify-caller", "weekly-checks",
@@ -53,7 +54,7 @@ TITLED = {"allow-list-change": "allowlist_sop", "verify-caller": "verify_sop", "
 CALENDAR = {"daily-checks": "day", "weekly-checks": "week", "monthly-checks": "month", "quarterly-checks": "quarter",
             "partner-review": "month"}  # fmt: skip
 AUTHORITIES = {"Microsoft", "CISA", "NIST", "FBI IC3", "NCSC", "European Union", "EDPB", "ICO", "ISO/IEC", "BSI", "IETF",
-               "M3AAWG", "CISA, MS-ISAC", "NSA, FBI, CISA"}  # fmt: skip
+               "M3AAWG", "CISA, MS-ISAC", "NSA, FBI, CISA", "Google"}  # fmt: skip
 # a number that an authority gave, the words that stand beside it, and the code of its source
 GIVEN = [
     (r"\b72\b", r"GDPR|DSGVO|RGPD|FBI", {"GDPR", "IC3-FFKC"}),
