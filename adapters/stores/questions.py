@@ -59,6 +59,11 @@ class SqlQuestionStore:
         sql = "UPDATE question SET settled_at = :at, settled_by = :by WHERE id = :id AND settled_at = 0"
         return sum(tx.execute(sql, id=one, by=by, at=at) for one in ids)
 
+    def unsettle(self, tx: Tx, by: str, at: float) -> int:
+        """Open again what somebody settled at that moment; the number."""
+        sql = "UPDATE question SET settled_at = 0, settled_by = '' WHERE settled_by = :by AND settled_at = :at AND :at > 0"
+        return tx.execute(sql, by=by, at=at)
+
     def outcomes(self) -> dict[str, int]:
         return {row["outcome"]: row["n"] for row in self._db.query(
             "SELECT outcome, COUNT(*) AS n FROM question GROUP BY outcome")}  # fmt: skip

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.web.campaign_services import Campaigns
-from adapters.web.console import Done, Frame, Look
+from adapters.web.console import Done, Frame, Look, Undo
 from adapters.web.signin import HOME
 from bot.errors import ConfigError, NotFound
 from bot.learning.waves import Audience, Order
@@ -89,10 +89,10 @@ class CampaignPages:
         match fields.get("what", ""):
             case "pause":
                 done = self._services.work(lambda work: waves.pause(work, actor, wave))
-                return _done(done, "console.done.campaign_pause", title)
+                return _done(done, "console.done.campaign_pause", title, _hold(wave, "resume"))
             case "resume":
                 done = self._services.work(lambda work: waves.resume(work, actor, wave))
-                return _done(done, "console.done.campaign_resume", title)
+                return _done(done, "console.done.campaign_resume", title, _hold(wave, "pause"))
             case "cancel":
                 count = self._services.work(lambda work: waves.cancel(work, actor, wave))
                 return Done(PAGE, "console.done.campaign_cancel", {"title": title, "n": str(count)})
@@ -111,8 +111,15 @@ class CampaignPages:
         if what not in steps:
             raise NotFound(what)
         self._services.work(steps[what])
-        return Done(PAGE, f"console.done.tips.{what}", {})
+        back = {"off": "on", "on": "off", "test": "live", "live": "test"}[what]
+        return Done(PAGE, f"console.done.tips.{what}", {}, undo=Undo("/nudges/campaigns/switch", {"what": back}))
 
 
-def _done(done: bool, word: str, title: str) -> Done:
-    return Done(PAGE, word if done else "console.done.campaign_not", {"title": title}, bad=not done)
+def _hold(wave: str, what: str) -> Undo:
+    return Undo("/nudges/campaigns/hold", {"campaign": wave, "what": what})
+
+
+def _done(done: bool, word: str, title: str, undo: Undo) -> Done:
+    if not done:
+        return Done(PAGE, "console.done.campaign_not", {"title": title}, bad=True)
+    return Done(PAGE, word, {"title": title}, undo=undo)

@@ -6,9 +6,10 @@ form has an event id, so pressing twice does it once.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -72,13 +73,22 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Undo:
+    """The form that takes an action back: where it is sent below the console, and its fields."""
+
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Done:
-    """What an action did: where to go, what to say."""
+    """What an action did: where to go, what to say, and how to take it back where that is possible."""
 
     target: str
     key: str
     params: Mapping[str, str]
     bad: bool = False
+    undo: Undo | None = None
 
 
 class Unwritten(StoreUnavailable):
@@ -153,7 +163,8 @@ class Frame:
         """A page in the console's frame, with the flash message that was waiting for it."""
         flash = self._signer.open(look.request.cookies.get(FLASH, ""))
         response = self._pages.page(
-            f"console/{template}", look.person, status=status, flash=flash, csrf=look.visit.csrf, here=template,
+            f"console/{template}", look.person, status=status, flash=flash, flash_event=secrets.token_hex(12),
+            csrf=look.visit.csrf, here=template,
             navigation=self._navigation(look), home=HOME, open_pages=self.services.console.open_pages(),
             names=Names(self.services), may=look.may, **context,
         )  # fmt: skip
@@ -230,10 +241,11 @@ class Frame:
             done = change(look, fields)
             if isinstance(done, Response):
                 return done
-            flash = {"text": self.say(look, done.key, **done.params), "bad": done.bad}
+            flash: dict[str, Any] = {"text": self.say(look, done.key, **done.params), "bad": done.bad}
+            flash["undo"] = asdict(done.undo) if done.undo else None
             target = done.target
         except (Conflict, Refused) as refused:
-            flash, target = {"text": str(refused), "bad": True}, self._back(look)
+            flash, target = {"text": str(refused), "bad": True, "undo": None}, self._back(look)
         response = RedirectResponse(target, 303)
         response.set_cookie(
             FLASH, self._signer.seal(flash), max_age=FLASH_SECONDS, path=HOME, httponly=True, samesite="strict",

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.web.account_pages import AccountPages
-from adapters.web.console import Done, Frame, Look
+from adapters.web.console import Done, Frame, Look, Undo
 from adapters.web.console_triage import TriagePages
 from adapters.web.render import Post, render_card
 from adapters.web.run_pages import RunPages
@@ -136,7 +136,7 @@ class QueuePages:
         if verb not in changes:
             raise NotFound(verb)
         self._frame.once(look, fields, changes[verb])
-        return Done(f"{HOME}/tickets/{number}", f"console.done.{verb}", {"number": number})
+        return Done(f"{HOME}/tickets/{number}", f"console.done.{verb}", {"number": number}, undo=_undo(ticket, verb))
 
     # inside
 
@@ -202,6 +202,15 @@ class QueuePages:
         if row is None:
             return None
         return Mail(row, verdict_from(row["verdict"]) if row["verdict"] else None, json.loads(row["facts"] or "{}"))
+
+
+def _undo(before: Ticket, verb: str) -> Undo | None:
+    """What takes it back. A reply has been read, and a note is a record: they stay."""
+    path = f"/tickets/{before.number}"
+    return {
+        "claim": Undo(f"{path}/release") if not before.assignee else None, "release": Undo(f"{path}/claim"),
+        "resolve": Undo(f"{path}/reopen"), "severity": Undo(f"{path}/severity", {"severity": before.severity}),
+    }.get(verb)  # fmt: skip
 
 
 def _mark(html: str) -> str:

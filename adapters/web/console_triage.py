@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from starlette.routing import Route
 
-from adapters.web.console import Done, Frame, Look
+from adapters.web.console import Done, Frame, Look, Undo
 from adapters.web.signin import HOME
 from bot.errors import NotFound, Refused
 from bot.helpdesk.tickets import Ticket
@@ -59,7 +59,7 @@ class TriagePages:
         return {
             "tickets": tickets, "tags": self._triage.tags([ticket.number for ticket in tickets]), "q": text, "chosen": chosen,
             "query": urlencode(params), "views": self._views(look), "event": secrets.token_hex(12),
-            "select": query.get("select") == "1", "undo": query.get("undo", "")[:64], "triage": True,
+            "select": query.get("select") == "1", "triage": True,
             "people": self.people(), "partners": self._services.tickets.partners(), "bulk": BULK, "severities": SEVERITIES,
         }  # fmt: skip
 
@@ -79,7 +79,7 @@ class TriagePages:
         )
 
     def many(self, look: Look, fields: Mapping[str, str]) -> Done:
-        """The same for every ticked ticket. The page that follows offers to take it back."""
+        """The same for every ticked ticket."""
         what, back = fields.get("what", ""), f"{HOME}/queue?{fields.get('query', '')[:500]}"
         numbers = [name.removeprefix(_MARK) for name in fields if name.startswith(_MARK)]
         if not numbers:
@@ -96,9 +96,8 @@ class TriagePages:
             return Done(back, "console.done.many", {"n": str(len(numbers)), "refused": ""})
         refused = "; ".join(f"{number}: {why}" for number, why in done[0].refused.items())[:500]
         key = "console.done.many" if not refused else "console.done.many_but"
-        return Done(
-            f"{back}&undo={done[0].id}", key, {"n": str(len(done[0].changed)), "refused": refused}, bad=bool(refused)
-        )
+        undo = Undo("/queue/undo", {"id": done[0].id})
+        return Done(back, key, {"n": str(len(done[0].changed)), "refused": refused}, bad=bool(refused), undo=undo)
 
     def undo(self, look: Look, fields: Mapping[str, str]) -> Done:
         back: list[Sequence[str]] = []
@@ -121,8 +120,18 @@ class TriagePages:
         return Done(f"{HOME}/queue?{fields.get('query', '')[:500]}", "console.done.view", {"name": name[:60]})
 
     def drop_view(self, look: Look, fields: Mapping[str, str]) -> Done:
-        self._frame.once(look, fields, lambda work: self._triage.drop_view(work, look.person, fields.get("id", "")))
-        return Done(f"{HOME}/queue", "console.done.view_gone", {})
+        id_ = fields.get("id", "")
+        gone = next((view for view in self._triage.kept_views(look.person) if view["id"] == id_), None)
+        self._frame.once(look, fields, lambda work: self._triage.drop_view(work, look.person, id_))
+        undo = (
+            Undo(
+                "/queue/views",
+                {"name": gone["name"], "filter": gone["filter"], "shared": "" if gone["person"] else "1"},
+            )
+            if gone
+            else None
+        )
+        return Done(f"{HOME}/queue", "console.done.view_gone", {}, undo=undo)
 
     # one ticket
 
@@ -160,7 +169,20 @@ class TriagePages:
         if verb not in changes:
             raise NotFound(verb)
         self._frame.once(look, fields, changes[verb])
-        return Done(f"{HOME}/tickets/{number}", "console.done.sorted", {"number": number})
+        undo = self._undo(ticket, verb, value)
+        return Done(f"{HOME}/tickets/{number}", "console.done.sorted", {"number": number}, undo=undo)
+
+    def _undo(self, before: Ticket, verb: str, value: str) -> Undo | None:
+        """What takes it back. What somebody outside was told of (a partner, who waits) is not taken back in secret."""
+        holder = self._services.identities.who(before.assignee) if before.assignee else None
+        path = f"/tickets/{before.number}"
+        back = {
+            "assign": Undo(f"{path}/sort/assign", {"value": holder.id}) if holder else Undo(f"{path}/release"),
+            "team": Undo(f"{path}/sort/team", {"value": before.queue}),
+            "priority": Undo(f"{path}/sort/priority", {"value": str(before.priority)}),
+            "tag": Undo(f"{path}/sort/untag", {"value": value}), "untag": Undo(f"{path}/sort/tag", {"value": value}),
+        }  # fmt: skip
+        return back.get(verb)
 
     def _person(self, work: Work, who: str) -> Person:
         """Somebody who works tickets. Raises `NotFound`."""

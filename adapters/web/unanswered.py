@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.web.console import Done, Frame, Look
+from adapters.web.console import Done, Frame, Look, Undo
 from adapters.web.signin import HOME
 from bot.answering.unanswered import Group, Unanswered
 from bot.errors import NotFound
@@ -43,6 +43,7 @@ class UnansweredPages:
         return [
             self._frame.view("/unanswered", self.show, "see"),
             self._frame.change("/unanswered/settle", self.settle, "write"),
+            self._frame.change("/unanswered/again", self.again, "write"),
         ]
 
     def show(self, look: Look) -> Response:
@@ -60,13 +61,31 @@ class UnansweredPages:
         if not ids:
             raise NotFound("ids")
 
+        at: list[float] = []
+
         def run(work: Work) -> None:
             settled = self._unanswered.store.settle(work.tx, ids, look.person.key, work.at)
             if settled:
+                at.append(work.at)
                 work.audit(look.person.key, "question.settle", "unanswered", questions=str(settled))
 
         self._frame.once(look, fields, run)
-        return Done(f"{HOME}/unanswered", "console.unanswered.done", {})
+        undo = Undo("/unanswered/again", {"at": repr(at[0])}) if at else None
+        return Done(f"{HOME}/unanswered", "console.unanswered.done", {}, undo=undo)
+
+    def again(self, look: Look, fields: Mapping[str, str]) -> Done:
+        """Take back what somebody has just said of a group."""
+        try:
+            at = float(fields.get("at", "")[:30])
+        except ValueError as error:
+            raise NotFound("at") from error
+
+        def run(work: Work) -> None:
+            if opened := self._unanswered.store.unsettle(work.tx, look.person.key, at):
+                work.audit(look.person.key, "question.unsettle", "unanswered", questions=str(opened))
+
+        self._frame.once(look, fields, run)
+        return Done(f"{HOME}/unanswered", "console.unanswered.again", {})
 
     def _row(self, group: Group, lang: str) -> Row:
         entry = self._unanswered.knowledge().library.entries.get(group.entry)

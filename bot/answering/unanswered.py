@@ -82,6 +82,8 @@ class OpenQuestions(Protocol):
 
     def settle(self, tx: Tx, ids: Sequence[str], by: str, at: float) -> int: ...
 
+    def unsettle(self, tx: Tx, by: str, at: float) -> int: ...
+
 
 class _Known:
     """What has been found out with one knowledge and the same people: each text is hidden in, and searched for, once."""

@@ -266,10 +266,12 @@ class Triage:
 
     def views(self, analyst: Person) -> list[tuple[str, str, Filter]]:
         """(id, name, filter) of one's own and of everybody's."""
+        return [(row["id"], row["name"], filter_from(json.loads(row["filter"]))) for row in self.kept_views(analyst)]
+
+    def kept_views(self, analyst: Person) -> list[Row]:
+        """The same as they are kept (`id`, `person` or "" for everybody, `name`, `filter` as JSON)."""
         self._check(analyst)
-        return [
-            (row["id"], row["name"], filter_from(json.loads(row["filter"]))) for row in self._store.views(analyst.key)
-        ]
+        return self._store.views(analyst.key)
 
     # inside
 

@@ -87,7 +87,7 @@ def _measured(name: str, folder: Path, url: str, servers: Callable[[], float]) -
                 connection.execute("VACUUM ANALYZE")
         browser, program = _clients(app, next(one for one in people if one.id == "sam.ortiz"))
         there = {**begin(browser, database), "number": f"SEC-{TICKETS - 100}", "sha256": _sha(REPORTS - 1), "month": "2030-02",
-                 "partner": "brightwell", "module": "answers"}  # fmt: skip
+                 "partner": "brightwell", "module": "answers", "id": "DIS-1"}  # fmt: skip
         over = []
         for what, one in _pages(browser, program, app, there).items():
             for number in range(3):

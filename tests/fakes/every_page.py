@@ -71,6 +71,7 @@ ADDRESSES: Mapping[
     "/console/audit": ("",),
     "/console/tokens": ("",),
     "/console/health": ("",),
+    "/console/updates": ("",),
 }
 
 NO_PAGE: Mapping[str, str] = {

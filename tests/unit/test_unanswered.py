@@ -69,6 +69,9 @@ class Rows:
     def settle(self, tx: Any, ids: Sequence[str], by: str, at: float) -> int:
         raise NotImplementedError
 
+    def unsettle(self, tx: Any, by: str, at: float) -> int:
+        raise NotImplementedError
+
 
 def unanswered(rows: Any, search: Told | None = None) -> Unanswered:
     library = Library({e.id: e for e in (entry("wifi", "Is the Wi-Fi safe?"), entry("runbook", "Runbook", "it"))})
@@ -273,6 +276,23 @@ def test_a_group_that_needs_no_answer_is_taken_off_once_and_audited(fixture: Fix
     assert [row["detail"] for row in fixture.console.audit_tail(9) if row["action"] == "question.settle"] == [
         '{"questions":"1"}'
     ]
+
+
+def test_what_was_taken_off_comes_back_by_one_press(fixture: Fixture) -> None:
+    ask(fixture, "a", "where is the canteen")
+    ask(fixture, "b", "who cleans the fridge")
+    browser = signed_in(fixture)
+    for event, ids in (("e1", "b"), ("e2", "a")):
+        data = {"csrf": csrf(browser, "/console/unanswered"), "event": event, "ids": ids}
+        browser.post("/console/unanswered/settle", data=data)
+        fixture.clock.at = NOW + 60
+    page = browser.get("/console/unanswered").text
+    at = re.findall(r'name="at" value="([^"]+)"', page)
+    data = {"csrf": csrf(browser, "/console/unanswered"), "event": "e3"}
+    assert browser.post("/console/unanswered/again", data={**data, "at": at[0]}).status_code == 303
+    page = browser.get("/console/unanswered").text
+    assert ("where is the canteen" in page, "who cleans the fridge" in page) == (True, False)
+    assert browser.post("/console/unanswered/again", data={**data, "at": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize("ids", ["", ",", "x" * 100])

@@ -48,6 +48,7 @@
     k: () => step(-1),
     o: () => document.activeElement.closest(".queue a")?.click(),
     q: () => document.querySelector(".brand a").click(),
+    z: () => reach("z", true),
     "/": () => document.querySelector(".top [type=search]").focus(),
     "?": () => {
       keys.open = !keys.open;
