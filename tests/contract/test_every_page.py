@@ -32,7 +32,7 @@ CONTENT = re.compile(  # names of things, formats and scopes: the same in every 
     r"|IT and help desk|Likely target|Staff|Viewer in the console"
 )
 SHOWN_IN_BRACES = {"{helpdesk_phone}"}  # told to authors, as the way to write a value
-SAYS_SO = {"console-find-q-99999": 404, "console-sign-in-token-used": 410}  # pages that say what is wrong
+SAYS_SO = {"console-sign-in-token-used": 410}  # pages that say what is wrong
 
 
 class Seen(HTMLParser):

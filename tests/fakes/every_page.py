@@ -36,7 +36,7 @@ ADDRESSES: Mapping[
     "/console/sign-in": ("", "?token=used"),
     "/console/sign-in/out": ("",),
     "/console/queue": ("", "?select=1", "?state=resolved", "?mine=1&q=nothing"),
-    "/console/find": ("?q=99999",),
+    "/console/find": ("?q=99999", "?q=mailbox"),
     "/console/tickets/{number}": ("", "?view=person"),
     "/console/mail": ("", "?state=all"),
     "/console/mail/{sha256}": ("", "?tab=headers&kind=spam"),
@@ -71,7 +71,6 @@ ADDRESSES: Mapping[
     "/console/audit": ("",),
     "/console/tokens": ("",),
     "/console/health": ("",),
-    "/console/updates": ("",),
 }
 
 NO_PAGE: Mapping[str, str] = {
