@@ -99,7 +99,10 @@ def evaluate_questions(
     out_of_scope: Path | None = None,
     allowed: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """The same for an index over the knowledge base: a TSV of question and id; `misses` lists what did not come first."""
+    """The same for an index over the knowledge base: a TSV of question and id.
+
+    `misses` lists what did not come first, `unknown_ids` (if any) what no entry is called: its questions can only miss.
+    """
     asked = [Asked(question, name) for question, name in _rows(path)]
     asked += [Asked(question, "", name or "far") for question, name in (_rows(out_of_scope) if out_of_scope else [])]
     answered = ask(index, asked, allowed)
@@ -114,7 +117,9 @@ def evaluate_questions(
         for item in answered
         if (not item.hit if item.asked.id else item.outcome is Outcome.ANSWER)
     ]
-    return {**summarise(answered), "questions": len(answered), "misses": misses}
+    unknown = sorted({item.id for item in asked if item.id} - set(index.ids))
+    said = {"unknown_ids": unknown} if unknown else {}
+    return {**summarise(answered), "questions": len(answered), **said, "misses": misses}
 
 
 def ask(index: Index, asked: Sequence[Asked], allowed: Collection[str] | None = None) -> list[Answered]:

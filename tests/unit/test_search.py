@@ -569,10 +569,16 @@ def test_questions_for_the_live_index_list_their_misses(tmp_path: Path) -> None:
     questions.write_text("# comment\nvpn is down\tvpn\nlaptop stolen\tvpn\n\n")
     outside.write_text("how tall is a giraffe\n")
     figures = evaluate_questions(index, questions, outside)
-    assert (figures["questions"], figures["top1"]) == (3, 0.5)
+    assert (figures["questions"], figures["top1"], "unknown_ids" in figures) == (3, 0.5, False)
     assert [(miss["question"], miss["id"], miss["found"][0]) for miss in figures["misses"] if miss["id"]] == [
         ("laptop stolen", "vpn", "laptop")
     ]
+
+
+def test_an_id_that_no_entry_has_is_named(tmp_path: Path) -> None:
+    questions = tmp_path / "q.tsv"
+    questions.write_text("vpn is down\tvpn\nlaptop stolen\tlaptops\nlaptop stolen\t\n")
+    assert ["laptops"] == evaluate_questions(Index.fit(ENTRIES, encoders=WORDS), questions)["unknown_ids"]
 
 
 def test_figures_are_computed_as_defined() -> None:
