@@ -6,7 +6,7 @@ Each kind is a function of the search and of where the last page ended. A kind i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -111,7 +111,7 @@ class Finding:
         found = (
             Hit(f"{HOME}/knowledge/{quote(one.id)}", pick(one.title, lang) if one.title else one.id, (one.id,))
             for one in entries
-            if _fits(text, one.id, *one.title.values(), *one.questions.get(lang, ()))
+            if _fits(text, one.id, *_titles(one.title, lang), *one.questions.get(lang, ()))
         )
         return _cut("answers", found, after, most)
 
@@ -121,14 +121,15 @@ class Finding:
         found = (
             Hit(f"{HOME}/nudges/campaigns?{urlencode({'lesson': one.id})}", pick(one.title, lang), (one.id,))
             for one in lessons
-            if _fits(text, one.id, *one.title.values())
+            if _fits(text, one.id, *_titles(one.title, lang))
         )
         return _cut("lessons", found, after, most)
 
     def _procedures(self, look: Look, text: str, after: int, most: int) -> Group:
         lang = look.person.language
         found = (
-            Hit(f"{HOME}/procedures/{quote(name)}", pick(title, lang), (name,)) for name, title in self._called(text)
+            Hit(f"{HOME}/procedures/{quote(name)}", pick(title, lang), (name,))
+            for name, title in self._called(text, lang)
         )
         return _cut("procedures", found, after, most)
 
@@ -136,7 +137,7 @@ class Finding:
         """Runs of the procedures that fit, the latest first."""
         procedures, lang = self._services.procedures, look.person.language
         runs = [
-            (run, title) for name, title in self._called(text)
+            (run, title) for name, title in self._called(text, lang)
             for run in (procedures.runs.listed(procedure=name, before=after, limit=most + 1) if procedures else ())
         ]  # fmt: skip
         runs.sort(key=lambda one: -one[0].number)
@@ -181,16 +182,21 @@ class Finding:
             if _fits(text, person.name, person.id, person.email, profile.title):
                 yield person
 
-    def _called(self, text: str) -> list[tuple[str, dict[str, str]]]:
+    def _called(self, text: str, lang: str) -> list[tuple[str, dict[str, str]]]:
         """(id, title) of procedures."""
         library = self._services.procedures.library().procedures if self._services.procedures else {}
         all_ = [(name, dict(one.procedure.title)) for name, one in library.items()]
-        return [(name, title) for name, title in all_ if _fits(text, name, *title.values())]
+        return [(name, title) for name, title in all_ if _fits(text, name, *_titles(title, lang))]
 
 
 def _cut(kind: str, found: Iterable[Hit], after: int, most: int) -> Group:
     every = list(found)
     return Group(kind, tuple(every[after : after + most]), after + most if len(every) > after + most else 0)
+
+
+def _titles(title: Mapping[str, str], lang: str) -> Iterator[str]:
+    """In the reader's language, and in the one that everything is written in."""
+    yield from (title[one] for one in dict.fromkeys((lang, "en")) if one in title)
 
 
 def _fits(text: str, *texts: str) -> bool:
