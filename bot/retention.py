@@ -135,9 +135,14 @@ class Retention:
     """`kinds` gives the file in use; `mail_days` is the setting that the content of mails goes by."""
 
     def __init__(
-        self, store: RetentionStore, kinds: Callable[[], Mapping[str, Kind]], mail_days: int, holds: HoldStore
+        self,
+        store: RetentionStore,
+        kinds: Callable[[], Mapping[str, Kind]],
+        mail_days: int,
+        holds: HoldStore,
+        redact: Callable[[str], str],
     ) -> None:
-        self._store, self.kinds, self._mail_days, self._holds = store, kinds, mail_days, holds
+        self._store, self.kinds, self._mail_days, self._holds, self._redact = store, kinds, mail_days, holds, redact
 
     def plan(self, now: float, *, count: bool = True) -> list[Due]:
         """Every kind; with `count` also what would go. Nothing is changed."""
@@ -171,7 +176,13 @@ class Retention:
             raise NotFound(subject)
         if not why.strip():
             raise Refused("A legal hold needs a reason")
-        row = {"id": uuid.uuid4().hex, "subject": subject, "why": why.strip()[:500], "placed_by": by, "at": work.at}
+        row = {
+            "id": uuid.uuid4().hex,
+            "subject": subject,
+            "why": self._redact(why.strip())[:500],
+            "placed_by": by,
+            "at": work.at,
+        }
         if not self._holds.place(work.tx, row):
             raise Refused(f"{subject} is on hold already")
         work.audit(by, "privacy.hold", subject)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapters.stores.api import SqlTokenStore
 from adapters.web.api.parts import TRIED, ApiParts
+from bot.answering.redaction import redact
 from bot.cards import as_text
 from bot.model import Person
 from bot.tokens import KEPT_SECONDS, Tokens
@@ -18,7 +19,7 @@ SCHEDULES = {"api": ("35 * * * *", "api.prune")}
 
 def make_tokens(app: App) -> Tokens:
     """The tokens of an application."""
-    return Tokens(SqlTokenStore(app.db), app.vault, app.organisation, app.reach)
+    return Tokens(SqlTokenStore(app.db), app.vault, app.organisation, app.reach, lambda text: redact(text).text)
 
 
 def make_api(app: App) -> ApiParts:

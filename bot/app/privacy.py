@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.stores.retention import SqlHoldStore, SqlRetentionStore
+from bot.answering.redaction import redact
 from bot.content import Faults, packaged_shelf
 from bot.retention import Kind, Retention, load_retention
 
@@ -25,7 +26,8 @@ def make_retention(app: App) -> Retention:
         found = load_retention(packaged_shelf(app.settings.knowledge), faults)
         return load_retention(packaged_shelf(), Faults()) if faults.found else found  # a broken file deletes by ours
 
-    return Retention(SqlRetentionStore(app.db), kinds, app.settings.mail_days, SqlHoldStore(app.db))
+    return Retention(SqlRetentionStore(app.db), kinds, app.settings.mail_days, SqlHoldStore(app.db),
+                     lambda text: redact(text).text)  # fmt: skip
 
 
 def handlers(app: App) -> dict[str, Callable[[Payload], None]]:

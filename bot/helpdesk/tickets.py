@@ -634,7 +634,11 @@ class Tickets:
     def _needed(self, analyst: Person, text: str) -> str:
         if not text.strip():
             raise Refused(self._words().say(analyst.language, "ticket.empty"))
-        return self._redact(text.strip())
+        return self.clean(text.strip())
+
+    def clean(self, text: str) -> str:
+        """A text without pasted secrets."""
+        return self._redact(text)
 
     def _entity(self, key: str) -> str:
         person = self._identities.who(key) if key else None

@@ -251,7 +251,7 @@ class Triage:
     def save_view(self, work: Work, analyst: Person, name: str, wanted: Filter, *, shared: bool = False) -> str:
         """Its id. One's own, or for everybody at the desk."""
         self._check(analyst)
-        name = " ".join(name.split())[:60]
+        name = self._tickets.clean(" ".join(name.split()))[:60]
         if not name or len(self._store.views(analyst.key)) >= MOST_VIEWS:
             raise Refused(self._say(analyst, "triage.bad_view"))
         row = {"id": uuid.uuid4().hex, "person": "" if shared else analyst.key, "name": name, "at": work.at,
