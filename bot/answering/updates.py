@@ -74,7 +74,9 @@ class Updates:
         return lambda work: self.shipped.decide(work, person.key, names, "live")
 
     def leave(self, person: Person, names: Sequence[str]) -> Callable[[Work], None]:
-        """New answers stay out."""
+        """New answers stay out; who wants one after all writes it as their own. Raises `NotFound`."""
+        if unknown := sorted(set(names) - set(self.waiting())):
+            raise NotFound(unknown[0])
         return lambda work: self.shipped.decide(work, person.key, names, "out")
 
     # changes under an edit

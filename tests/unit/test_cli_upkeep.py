@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from adapters.stores.open import open_db
+from adapters.stores.shipped import SqlShippedStore
 from bot.cli import main
+from tests.warm import data_folder, loaded_once
 
 
 def said(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tuple[int, str]:
@@ -47,3 +52,31 @@ def test_migrate_is_tried_first(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     code, told = said(capsys, tmp_path, "migrate")
     assert (code, told.splitlines()[-1].endswith(" steps taken.")) == (0, True)
     assert said(capsys, tmp_path, "migrate") == (0, "Up to date.\n")
+
+
+def test_what_an_update_brought_is_listed_and_decided(
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = data_folder(request.config, tmp_path)
+    monkeypatch.setenv("SECDESK_DATA", str(data))
+    monkeypatch.setenv("SECDESK_SEARCH", "words")
+    monkeypatch.setenv("SECDESK_KNOWLEDGE", str(tmp_path / "knowledge"))
+    monkeypatch.setattr("bot.app.load_contents", loaded_once)
+    assert said(capsys, tmp_path, "updates") == (0, "Nothing to decide.\n")
+    with closing(open_db("", data)) as db:
+        store = SqlShippedStore(db)
+        known = json.loads(store.read())
+        first, second = sorted(known)[:2]
+        store.replace(store.read(), json.dumps({name: known[name] for name in sorted(known)[2:]}), 1.0)
+    assert said(capsys, tmp_path, "updates") == (0, f"new        {first}\nnew        {second}\n")
+    code, told = said(capsys, tmp_path, "updates", "leave", first)
+    assert (code, "--as PERSON" in told) == (1, True)
+    code, told = said(capsys, tmp_path, "updates", "leave", first, "--as", "dana.reyes")
+    assert (code, "may not approve" in told) == (1, True)
+    assert said(capsys, tmp_path, "updates", "leave", first, "--as", "ines.brandt") == (0, f"{first}: done\n")
+    code, told = said(capsys, tmp_path, "updates", "leave", first, "--as", "ines.brandt")
+    assert (code, f"{first} does not wait for that" in told) == (1, True)
+    assert said(capsys, tmp_path, "updates") == (0, f"new        {second}\n")

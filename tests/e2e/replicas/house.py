@@ -157,13 +157,14 @@ class House:
         return "\n".join(f"--- {path.parent.name}\n{path.read_text('utf-8')[-3000:]}" for path in self.logs)
 
     def complaints(self) -> list[str]:
-        """What was logged as an error while the database was there."""
+        """What was logged as an error, apart from a database that could not be reached."""
         found = []
         for path in self.logs:
             for line in path.read_text("utf-8").splitlines():
                 if not line.startswith("{") or (said := json.loads(line))["level"] not in ("error", "critical"):
                     continue
                 at = datetime.fromisoformat(said["at"]).timestamp()
-                if not any(start <= at <= end for start, end in self.away):
+                unreachable = "The database server" in said["message"] or said.get("error") == "StoreUnavailable"
+                if not unreachable and not any(start <= at <= end for start, end in self.away):
                     found.append(f"{path.parent.name}: {said['logger']}: {said['message']} {said.get('error', '')}")
         return found

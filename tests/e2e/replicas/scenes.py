@@ -166,14 +166,15 @@ def test_replicas_killed_in_mid_campaign_and_in_mid_report(house: House, traffic
     died = house.kill(sending)
     assert house.count(sent) < PEOPLE, "it was over before"
     examining = killed_in_mid_report(house)
-    gone = house.until(lambda: not unfinished(house, sending, examining[0]), "nobody took the jobs over")
+    with Slowness() as slow:
+        gone = house.until(lambda: not unfinished(house, sending, examining[0]), "nobody took the jobs over")
     took = time.monotonic() - died
     house.until(lambda: not house.count("mail WHERE state = 'checking'"), "mails were left unexamined")
     done = house.until(campaign_over(house), "the campaign was not finished")
     print(
         f"\njobs taken over {gone:.0f} s after the second death, {took:.0f} s after the first; campaign over {done:.0f} s later"
     )
-    assert gone < TAKEN_OVER
+    assert gone < TAKEN_OVER * slow.times
     house.start(sending, examining[0])
 
 
@@ -310,11 +311,12 @@ def test_nothing_was_lost_and_nothing_doubled(house: House, traffic: Traffic) ->
 
 
 def test_schedules_ran_once_and_the_chain_is_whole(house: House) -> None:
-    ran = house.rows(f"SELECT workflow_uuid, status, recovery_attempts FROM {ENGINE} WHERE name = 'timed'")
-    times = Counter(uuid.partition("|")[2] or uuid for uuid, _, _ in ran)
+    late = f"{ENGINE} WHERE name = 'timed' AND status <> 'SUCCESS'"
+    house.until(lambda: not house.count(late), "something that was due has not been done")
+    ran = house.rows(f"SELECT workflow_uuid FROM {ENGINE} WHERE name = 'timed'")
+    times = Counter(uuid.partition("|")[2] or uuid for (uuid,) in ran)
     assert {1} == set(times.values())
     assert len(times) >= 3
-    assert {"SUCCESS"} == {status for _, status, _ in ran}
     assert "whole" in house.secdesk("audit", "verify")  # or it exits with 1
     wrong = house.complaints()
     assert [] == wrong, "\n".join(wrong)
