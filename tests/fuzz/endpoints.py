@@ -63,6 +63,7 @@ def _routes(api: bool) -> list[bytes]:
             and not isinstance(route, Mount)
             and route.path.startswith("/api/") == api
             and route.path not in SPOILING
+            and (hasattr(route, "needs") or not api)  # an endpoint, or what is there for other methods
         ):
             for method in sorted((route.methods or set()) - {"HEAD"}):
                 found.append(

@@ -109,16 +109,16 @@ def _value(value: Any, random: Random, harness: Harness) -> Any:
     for _ in range(random.choice((1, 1, 2, 4))):
         places = list(_places(value))
         if not places:
-            return random.choice(VALUES)
+            return copy.deepcopy(random.choice(VALUES))
         holder, key = random.choice(places)
-        new = random.choice(VALUES)
+        new = copy.deepcopy(random.choice(VALUES))
         if random.random() < 0.2 and harness.pieces:
             new = random.choice(harness.pieces).decode("utf-8", "replace")
         match random.randrange(6):
             case 0 if isinstance(holder, dict):
                 holder.pop(key)
             case 1 if isinstance(holder, list):
-                holder[key:key] = [holder[key]] * random.choice((1, 3, 200))
+                holder[key:key] = [copy.deepcopy(holder[key]) for _ in range(random.choice((1, 3, 200)))]
             case 2:  # what stands elsewhere in it
                 other, name = random.choice(places)
                 holder[key] = copy.deepcopy(other[name])
@@ -132,7 +132,7 @@ def _value(value: Any, random: Random, harness: Harness) -> Any:
 
 
 def _nested(depth: int, random: Random) -> Any:
-    found: Any = random.choice(VALUES)
+    found: Any = copy.deepcopy(random.choice(VALUES))
     for _ in range(depth):
         found = [found] if random.random() < 0.5 else {"type": found}
     return found
