@@ -22,7 +22,7 @@ from urllib.request import Request
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from adapters.outgoing import LOOPBACK, decoded, opened
+from adapters.outgoing import LOOPBACK, decoded, lasting, opened
 from bot.errors import ChannelError, ConfigError, RetryLater
 
 MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
@@ -58,7 +58,7 @@ class PostedTokens:
             if time.monotonic() >= self._until:
                 answer = post(self._url, self._form())
                 self._token = str(answer["access_token"])
-                self._until = time.monotonic() + max(0.0, float(answer.get("expires_in", 0)) - EARLY)
+                self._until = time.monotonic() + max(0.0, lasting(answer.get("expires_in", 0)) - EARLY)
             return self._token
 
     def forget(self) -> None:

@@ -7,6 +7,7 @@ and to no other. (`urllib` would send an `Authorization` header along to whereve
 from __future__ import annotations
 
 import json
+import math
 import urllib.request
 from email.message import Message
 from typing import IO, Any
@@ -32,3 +33,12 @@ def decoded(data: bytes | str) -> Any:
         return json.loads(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def lasting(said: object) -> float:
+    """Seconds that a token lasts, as its service says: at most a day, 0 for what is no number."""
+    try:
+        seconds = float(said)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return 0.0 if math.isnan(seconds) else min(max(seconds, 0.0), 86_400.0)

@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from adapters.outgoing import decoded
+from adapters.outgoing import decoded, lasting
 from bot.errors import ConfigError, RetryLater
 from bot.health import Check
 
@@ -125,7 +125,7 @@ class Tokens:
             async with asyncio.timeout(self._signed_in_by):
                 answer = await self._ask()
             self._token, self._since = str(answer["access_token"]), self._clock()
-            self._until = self._since + float(answer.get("expires_in", 3600))
+            self._until = self._since + lasting(answer.get("expires_in", 3600))
             self._trouble = ""
         except httpx.HTTPStatusError as error:
             self._failed(

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from adapters.outgoing import decoded, opened
+from adapters.outgoing import decoded, lasting, opened
 
 
 class Redirecting(BaseHTTPRequestHandler):
@@ -59,3 +59,24 @@ def test_what_is_no_json_is_a_value_error_however_deep_it_is(text: str | bytes) 
     with pytest.raises(ValueError):  # noqa: PT011 (whichever of its kinds)
         decoded(text)
     assert {"a": [1]} == decoded('{"a": [1]}')
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (3600, 3600.0),
+        ("3599", 3599.0),
+        (-5, 0.0),
+        (10**400, 0.0),
+        (float("inf"), 86_400.0),
+        ("soon", 0.0),
+        (None, 0.0),
+        ([], 0.0),
+    ],
+)
+def test_a_token_lasts_at_most_a_day_whatever_is_said(said: object, seconds: float) -> None:
+    assert seconds == lasting(said)
+
+
+def test_a_token_that_lasts_no_number_is_asked_for_again() -> None:
+    assert 0.0 <= lasting(float("nan")) <= 86_400.0
