@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -431,7 +432,9 @@ class App:
         self.core.done(key)
 
     def close(self) -> None:
-        """Stop what runs and close what is open."""
+        """Stop what runs and close what is open. What a command has written to its folder is everywhere then."""
+        with suppress(StoreUnavailable, OSError):
+            self.shared.sync()
         for step in self.stop:
             step()
         self.sandbox.close()
