@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bot.errors import RetryLater, StoreUnavailable, Unreachable
 from bot.ports import Payload
+from bot.tracing import traced
 
 log = logging.getLogger(__name__)
 Handler = Callable[[Payload], None]
@@ -42,6 +43,7 @@ class Next:
     error: str = ""
 
 
+@traced("job", lambda _handler, kind, *_more: {"kind": kind})
 def attempt(handler: Handler | None, kind: str, key: str, payload: Payload, failures: int, pace: Pace) -> Next:
     """Run the handler once. Raises nothing: an engine would store the text of an exception.
 

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 from bot.cards import load
 from bot.errors import ChannelError, RetryLater, StoreUnavailable, Unreachable
 from bot.ports import Channel, Clock, Jobs, Row, SentRef
+from bot.tracing import traced
 from bot.turn import place_from
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ class Deliverer:
         self._failed_at: dict[str, float] = {}  # channels whose last message was not taken, and when that was
         self.aside: Callable[[Callable[[], None]], None] = _in_a_thread  # where what waits is brought
 
+    @traced("send")
     def send(self, delivery: str) -> bool:
         """Send it if it still has to be sent; True when it is on the platform. Raises `RetryLater` to come again.
 

@@ -22,6 +22,7 @@ from bot.model import Action, File, Message, Person, Place, Reply
 from bot.organisation import Organisation, speaking
 from bot.people import Identities
 from bot.ports import Clock, Db
+from bot.tracing import traced
 from bot.turn import Auditor, CoreStore, Dialogue, Effect, Responder, Turn, Work, place_from, place_key
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,10 @@ class Parts:
     language: Callable[[str], str] = lambda _text: ""  # what a text is written in; "" where it does not tell
 
 
+def _kind(message: Message) -> str:
+    return "action" if message.action else "file" if message.files else "message"
+
+
 class Desk:
     """Handles messages. Synchronous and thread-safe."""
 
@@ -102,6 +107,7 @@ class Desk:
         if parts.room:
             self._by_prefix[parts.room.prefix] = parts.room
 
+    @traced("gate")
     def urgent(self, message: Message) -> bool:
         """Whether the message belongs on the emergency executor."""
         action = message.action.id if message.action else ""
@@ -109,6 +115,7 @@ class Desk:
             return False
         return action.startswith(self._parts.emergencies.prefix) or self._parts.emergencies.fires(message)
 
+    @traced("event", lambda _desk, message: {"channel": message.place.channel, "kind": _kind(message)})
     def handle(self, message: Message) -> Reply:
         """One message in, one reply out, always: if nothing can be stored the reply says so and names a phone number."""
         try:
@@ -227,6 +234,7 @@ class Desk:
         with self._parts.db.tx() as tx:
             return self._parts.identities.meet(tx, person, message.at or self._parts.clock.now())
 
+    @traced("search")
     def _route(self, turn: Turn) -> Effect:
         effects = [effect for effect in (self._main(turn), self._secret(turn)) if effect]
         return effects[0] if len(effects) == 1 else _all(turn, effects)
@@ -262,6 +270,7 @@ class Desk:
         card = self._parts.notice(turn)
         return lambda _work: card
 
+    @traced("transaction")
     def _commit(self, turn: Turn, effect: Effect) -> Reply:
         parts = self._parts
         with parts.db.tx() as tx:

@@ -277,6 +277,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "metrics_token", "", "", "bearer token that /metrics asks for from other machines; empty: only this one", True
     ),
+    Setting(
+        "traces", "server.traces", 0, "1 to send traces (OTLP over HTTP) to where OTEL_EXPORTER_OTLP_ENDPOINT says"
+    ),
     Setting("log_level", "server.log_level", "info", "debug, info, warning or error"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS if setting.key}
@@ -389,6 +392,7 @@ class Settings:
     tips_slack: int = 229
     tips_teams: int = 25
     metrics_token: str = field(default="", repr=False)
+    traces: int = 0
     log_level: str = "info"
     unknown_env: tuple[str, ...] = ()
 

@@ -163,8 +163,17 @@ def _cut_off() -> None:
     os._exit(1)
 
 
+def _trace(app: App) -> None:
+    """Send traces, if they are on. Raises `ConfigError` where what that needs is not installed."""
+    if app.settings.traces:
+        from adapters.tracing import start  # noqa: PLC0415 (only where it is on)
+
+        app.stop.append(start(app.settings.replica))
+
+
 def serve(app: App, sock: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve on `sock` until asked to stop (SIGTERM, SIGINT). Raises `ConfigError` before anything is started."""
+    _trace(app)
     metrics = Metrics()
     app.count = metrics.outcome
     jobs = DbosJobs(
