@@ -143,8 +143,8 @@ def _pages(
         return get
 
     def asked_anew(number: int) -> object:
-        row = {"id": f"new{number}", "person": "p", "place": "w", "lang": "en", "at": NOW + number, "entry": "",
-               "text": f"How do I {_WORDS[number % 9]} a {_WORDS[number % 7]} number{number}?", "outcome": "escalate",
+        row = {"id": secrets.token_hex(8), "person": "p", "place": "w", "lang": "en", "at": NOW + number, "entry": "",
+               "text": f"How do I {_WORDS[number % 9]} a {_WORDS[number % 7]} {secrets.token_hex(3)}?", "outcome": "escalate",
                "confidence": 0.1}  # fmt: skip
         app.work(lambda work: SqlQuestionStore(app.db).add_question(work.tx, row))
         return page(lambda _n: f"{console}/unanswered")(number)

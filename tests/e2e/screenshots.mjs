@@ -1,8 +1,13 @@
-// Pictures for the README, into the folder given: chat and console, phone and desktop, light and dark.
+// Pictures for the README, into the folder given: chat and console, phone and desktop, light and dark. What people say is played on
+// the running server; pages of what lasts longer (procedures, partners, figures) are those of the server that stands still.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DESKTOP, PHONE, URL, answered, chatting, close, last, open, picture, say, someone } from "./browser.mjs";
 import { signIn } from "./link.mjs";
+import { STILL, administrator } from "./still.mjs";
+
+const LASTING = { procedures: "/console/procedures", partner: "/console/partners/brightwell", metrics: "/console/metrics", access: "/console/access",
+  campaigns: "/console/nudges/campaigns", measurement: "/console/measurement" };
 
 const MAIL = "From: IT Service <it@northw1nd-help.example>\nTo: ama.mensah@northwind.example\nSubject: Your mailbox is full\n" +
   "Content-Type: text/html\n\n<p>Act within the hour: <a href=\"https://northw1nd-help.example/login\">northwind.example</a></p>\n";
@@ -56,6 +61,12 @@ for (const colorScheme of ["light", "dark"]) {
       await picture(page, join(folder, `console-${name}-${size}-${colorScheme}.png`));
     }
     await page.context().close();
+    const manager = await administrator({ colorScheme, viewport });
+    for (const [name, address] of Object.entries(LASTING)) {
+      await manager.goto(STILL + address);
+      await picture(manager, join(folder, `console-${name}-${size}-${colorScheme}.png`));
+    }
+    await manager.context().close();
   }
 }
 await close();

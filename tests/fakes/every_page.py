@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from adapters.stores.figures import SqlFigureStore
+from bot.learning.finished import Figure
 from bot.learning.waves import Audience, Order
 from bot.model import Severity
 from bot.ports import Db
@@ -122,7 +123,7 @@ def every_page(app: Starlette, there: Mapping[str, str]) -> list[Page]:
 def furnish(house: House, app: Starlette) -> dict[str, str]:
     """Something on every page; what `every_page` needs to know of it."""
     desk = house.app
-    desk.work(lambda work: desk.measures.store.put(work.tx, FIGURES, work.at))
+    desk.work(lambda work: desk.measures.store.put(work.tx, [lately(one) for one in FIGURES], work.at))
     desk.work(lambda work: SqlFigureStore(desk.db).put(work.tx, figures(house.clock.now()), work.at))
     house.say(CLARA, "Is this email real?")
     house.say(CLARA, "how do I paint the purple fence of the garden")
@@ -149,6 +150,15 @@ def furnish(house: House, app: Starlette) -> dict[str, str]:
         "number": number, "sha256": report, "partner": "brightwell", "month": "2026-11", "module": "answers",
         "id": dispute.rpartition("/")[2], **made,
     }  # fmt: skip
+
+
+def lately(figure: Figure) -> Figure:
+    """A figure of 2029 and 2030 as one of the last months before `NOW`."""
+    year, rest = int(figure.period[:4]), figure.period[5:]
+    if rest.startswith("Q"):
+        return replace(figure, period="2026-Q3")
+    month = 12 * year + int(rest) - 1 - 39
+    return replace(figure, period=f"{month // 12}-{month % 12 + 1:02}")
 
 
 def begin(browser: TestClient, db: Db) -> dict[str, str]:
