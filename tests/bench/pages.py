@@ -43,8 +43,9 @@ REPORTS, QUESTIONS, ROUNDS, LIMIT = 50_000, 100_000, 60, 0.100
 URL = "http://127.0.0.1:8765"
 SAYS_SO = {
     "/chat": 303,
+    "/console/find?q=99999": 303,
     "/console/sign-in?token=used": 410,
-}  # nobody is chosen in the chat
+}  # nobody chosen; a ticket's number
 ELSEWHERE = {"/console/disputes/{id}"}  # one thing, with its own ticket only: its size is not that of the database
 _WORDS = [
     "print",

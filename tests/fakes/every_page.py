@@ -37,7 +37,7 @@ ADDRESSES: Mapping[
     "/console/sign-in": ("", "?token=used"),
     "/console/sign-in/out": ("",),
     "/console/queue": ("", "?select=1", "?state=resolved", "?mine=1&q=nothing"),
-    "/console/find": ("?q=99999", "?q=mailbox", "?q=dana", "?q=mail&kind=answers"),
+    "/console/find": ("?q=99999", "?q=payroll", "?q=dana", "?q=mail&kind=answers"),
     "/console/tickets/{number}": ("", "?view=person"),
     "/console/mail": ("", "?state=all"),
     "/console/mail/{sha256}": ("", "?tab=headers&kind=spam"),
