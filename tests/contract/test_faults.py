@@ -232,10 +232,10 @@ print("free", flush=True)
 
 
 def test_a_database_that_another_process_locks_gives_a_number_and_gets_everything_later(
-    home: Path, contents: Contents, migrated_file: Path
+    home: Path, contents: Contents
 ) -> None:
     path = home / FILE
-    shutil.copy(migrated_file, path)
+    open_db("", home).close()
     database = SqliteDb(path, waits=0.05)
     house = House(home, database, contents)
     with subprocess.Popen(
