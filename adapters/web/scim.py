@@ -250,7 +250,9 @@ def _number(text: str | None, default: int) -> int:
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        found = json.loads(data)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character (a lone surrogate) is no text
+        return found
     except (ValueError, RecursionError):
         raise InvalidSyntaxException(detail="that is no JSON") from None
 
