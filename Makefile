@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8765
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check e2e e2e-browser e2e-servers screenshots bench soak teams-package sbom lock format clean help
+.PHONY: run test check e2e e2e-browser e2e-servers screenshots bench soak soak-load soak-fuzz teams-package sbom lock format clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -73,15 +73,17 @@ screenshots: $(VENV)/.dev  ## the README's pictures, taken anew
 bench: $(VENV)/.dev  ## measurements, never in CI
 	$(BIN)/python -m tests.bench
 
-soak: $(VENV)/.dev  ## what takes an hour: memory under load (SOAK_MINUTES=30), and how costs grow to 100,000 people
+soak: soak-load soak-fuzz  ## what takes hours, not in CI: both below
+
+soak-load: $(VENV)/.dev  ## memory under load (SOAK_MINUTES=30), and how costs grow to 100,000 people
 	$(BIN)/python -m tests.soak
+
+soak-fuzz: $(VENV)/.dev  ## fuzz every parser and endpoint, ten minutes each, two at once (EACH=seconds ONLY=names)
+	-@$(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
+	$(BIN)/python -m tests.fuzz --seconds $(or $(EACH),600) $(if $(ONLY),--only $(ONLY))
 
 teams-package: $(VENV)/.dev  ## the app package for Microsoft Teams, from your settings, checked (dist/secdesk-teams.zip)
 	@$(BIN)/python manifest/teams/package.py $(if $(SCHEMA),--schema $(SCHEMA))
-
-soak: $(VENV)/.dev  ## fuzz every parser and endpoint, ten minutes each, two at once (EACH=seconds ONLY=names)
-	-@$(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
-	$(BIN)/python -m tests.fuzz --seconds $(or $(EACH),600) $(if $(ONLY),--only $(ONLY))
 
 sbom: $(VENV)/.dev  ## the bill of materials, from the lock file (dist/secdesk.cdx.json, CycloneDX)
 	@$(BIN)/python manifest/supply.py sbom
