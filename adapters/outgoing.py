@@ -10,7 +10,9 @@ import json
 import math
 import urllib.request
 from email.message import Message
+from functools import lru_cache
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -25,6 +27,19 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_Stay)
 opened = _OPENER.open  # as `urllib.request.urlopen`: opened(request, timeout=seconds)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # where http will do
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for an address (`HTTPS_PROXY`, `NO_PROXY`), for clients that do not look there."""
+    parts = urlsplit(url)
+    return _proxy(parts.scheme, parts.hostname or "")
+
+
+@lru_cache(maxsize=256)
+def _proxy(scheme: str, host: str) -> str | None:
+    if host in LOOPBACK or urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(scheme)
 
 
 def decoded(data: bytes | str) -> Any:

@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.channels.slack_pace import CHANNEL, METHODS, WAITING, Rate
 from adapters.channels.slack_state import Install, SlackState
-from adapters.outgoing import decoded
+from adapters.outgoing import LOOPBACK, decoded, proxy_for
 from bot.errors import ChannelError, RetryLater, StoreUnavailable, TooLarge, Unreachable
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ SPREAD: Final = (2.0, 20.0)  # seconds until those who give way look again
 MENDED_AFTER: Final = 300.0  # seconds between tries with a token or rights that are not good
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, connect=5)
 THREADS: Final = 8
-_LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 # Methods that take JSON (docs.slack.dev: "Content types" of each); the others take forms only.
 _JSON: Final = {
     "chat.postMessage", "chat.postEphemeral", "chat.update", "views.open", "views.update", "views.publish",
@@ -171,8 +170,7 @@ class SlackApi:
                 timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=30)
             )
             client = AsyncWebClient(base_url=self.base, session=session, retry_handlers=[], timeout=20)
-            if urlsplit(self.base).hostname in _LOOPBACK:
-                client.proxy = None
+            client.proxy = proxy_for(self.base)
             self._clients[loop] = client
         return client
 
@@ -191,7 +189,7 @@ class SlackApi:
             host, port = (parts.hostname or "").casefold(), parts.port
         except ValueError:
             return False
-        local = host in _LOOPBACK and parts.scheme == "http"
+        local = host in LOOPBACK and parts.scheme == "http"
         if parts.username or not (local or (parts.scheme == "https" and port in (None, 443))):
             return False
         return any(host == name or (name.startswith(".") and host.endswith(name)) for name in self._hosts)
@@ -204,7 +202,9 @@ class SlackApi:
         session = self.client().session
         assert session is not None  # noqa: S101
         try:
-            async with session.get(url, headers=_bearer(found.token), allow_redirects=False) as response:
+            async with session.get(
+                url, headers=_bearer(found.token), allow_redirects=False, proxy=proxy_for(url)
+            ) as response:
                 if response.status != 200:
                     raise ChannelError(f"the file's host answered {response.status}")
                 data = await _capped(response, most)
@@ -221,10 +221,11 @@ class SlackApi:
         begun = await self.call(install, "files.getUploadURLExternal", {"filename": name, "length": len(data)})
         session = self.client().session
         assert session is not None  # noqa: S101
-        if not self.allowed(str(begun.get("upload_url"))):
+        url = str(begun.get("upload_url"))
+        if not self.allowed(url):
             raise ChannelError("the upload's host is not one we send files to")
         try:
-            async with session.post(str(begun["upload_url"]), data=data, allow_redirects=False) as response:
+            async with session.post(url, data=data, allow_redirects=False, proxy=proxy_for(url)) as response:
                 if response.status != 200:
                     raise RetryLater(f"the upload was answered {response.status}", 10.0)
         except (aiohttp.ClientError, TimeoutError) as error:

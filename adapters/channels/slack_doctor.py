@@ -20,6 +20,7 @@ from adapters.channels.slack_edge import EVENTS, WINDOW, signature
 from adapters.channels.slack_oauth import INSTALL, REDIRECT, Away, exchange
 from adapters.channels.slack_scopes import SCOPES
 from adapters.channels.slack_state import Install, SlackState
+from adapters.outgoing import proxy_for
 from bot.health import Check
 from bot.model import Place
 from bot.settings import Settings
@@ -169,7 +170,8 @@ class SlackDoctor:
     async def _post(self, where: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         session = self._api.client().session
         assert session is not None  # noqa: S101
-        async with session.post(where, data=body, headers=headers, timeout=KNOCK, allow_redirects=False) as response:
+        options = {"timeout": KNOCK, "allow_redirects": False, "proxy": proxy_for(where)}
+        async with session.post(where, data=body, headers=headers, **options) as response:
             return response.status, (await response.content.read(SHOWN)).decode(errors="replace")
 
     async def _heard(self) -> Check:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
-from adapters.outgoing import decoded
+from adapters.outgoing import LOOPBACK, decoded
 from bot.errors import ChannelError, RetryLater, Unreachable
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ PATIENCE: Final = 8.0  # seconds one call may spend waiting between its attempts
 ANSWERED_BY: Final = 15.0  # seconds one request may take, however slowly its answer drips
 FIRST_WAIT: Final = 0.5
 LONGEST_ANSWER: Final = 1_000_000  # bytes
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Gone(ChannelError):
@@ -115,7 +114,7 @@ def trusted(service_url: str) -> str:
         url = httpx.URL(service_url)
     except (httpx.InvalidURL, TypeError) as error:
         raise ChannelError("the service address is none") from error
-    if not url.host or url.userinfo or not (url.scheme == "https" or (url.scheme == "http" and url.host in _LOOPBACK)):
+    if not url.host or url.userinfo or not (url.scheme == "https" or (url.scheme == "http" and url.host in LOOPBACK)):
         raise ChannelError("the service address is not https")
     return service_url.rstrip("/")
 

@@ -16,6 +16,7 @@ from adapters.channels.teams_auth import Keys
 from adapters.channels.teams_edge import PATH
 from adapters.channels.teams_http import Clients
 from adapters.channels.teams_tokens import Credentials, Tokens, loaded, proof
+from adapters.outgoing import LOOPBACK
 from bot.errors import ConfigError, RetryLater
 from bot.health import Check, Level
 from bot.settings import Settings
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 SOON: Final = 30  # days before its end that a certificate is spoken of
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CHANNEL: Final = re.compile(r"19:[^/?#\s]+@thread\.(?:tacv2|skype|v2)")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def examine(settings: Settings, now: float, clients: Clients) -> Iterator[Check]:
@@ -95,7 +95,7 @@ def check_settings(settings: Settings) -> None:
     if settings.teams_desk and not desk_channel(settings.teams_desk):
         raise ConfigError("teams.desk_channel is no channel: use “Get link to channel”, or its id (19:…@thread.tacv2)")
     if settings.teams_playground:
-        if urlsplit(settings.teams_playground).hostname not in _LOOPBACK or not settings.loopback:
+        if urlsplit(settings.teams_playground).hostname not in LOOPBACK or not settings.loopback:
             raise ConfigError("teams.playground takes requests without sign-in: it works on loopback only")
         return
     ways = [bool(settings.teams_secret), bool(settings.teams_certificate), bool(settings.teams_managed)]

@@ -19,6 +19,7 @@ import httpx
 
 from adapters.channels.teams_activities import PICTURE, Remote
 from adapters.channels.teams_connector import TokenSource, trusted
+from adapters.outgoing import LOOPBACK
 from bot.errors import ChannelError, TooLarge
 from bot.model import File
 
@@ -28,7 +29,6 @@ MOST_FILES: Final = 10
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 FETCHED_BY: Final = 60.0  # seconds for one file, however slowly its bytes drip
 HOSTS: Final = (".sharepoint.com", ".sharepoint.us", ".sharepoint-mil.us", ".sharepoint.cn")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class TeamsFiles:
         except (httpx.InvalidURL, TypeError):
             return False
         host = found.host.casefold().rstrip(".")
-        if found.userinfo or not (found.scheme == "https" or (found.scheme == "http" and host in _LOOPBACK)):
+        if found.userinfo or not (found.scheme == "https" or (found.scheme == "http" and host in LOOPBACK)):
             return False
         if found.scheme == "https" and found.port not in (None, 443):
             return False

@@ -14,6 +14,8 @@ from typing import Any, Final
 import aiohttp
 import httpx
 
+from adapters.outgoing import proxy_for
+
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 CONNECTIONS: Final = 100
 _CHUNK: Final = 65_536
@@ -42,7 +44,7 @@ class Clients:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """`httpx.AsyncBaseTransport` over an aiohttp session: no cookies, no redirects, no proxy."""
+    """`httpx.AsyncBaseTransport` over an aiohttp session: no cookies, no redirects."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -50,8 +52,9 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         session = self._session = self._session or _session()
         try:
+            url = str(request.url)
             answer = await session.request(
-                request.method, str(request.url), headers=request.headers.multi_items(), data=await request.aread(),
+                request.method, url, proxy=proxy_for(url), headers=request.headers.multi_items(), data=await request.aread(),
                 allow_redirects=False, timeout=_timeout(request.extensions.get("timeout", {})),
             )  # fmt: skip
         except TimeoutError as error:
