@@ -100,7 +100,8 @@ class Deliverer:
         self._store, self._channels, self._clock, self._bridge, self._count = store, channels, clock, bridge, count
         self._unreached, self._left = unreached, left
         self._failed_at: dict[str, float] = {}  # channels whose last message was not taken, and when that was
-        self.aside: Callable[[Callable[[], None]], None] = _in_a_thread  # where what waits is brought
+        self.aside: Callable[[Callable[[], None]], None] = self._in_a_thread  # where what waits is brought
+        self._closing, self._threads = threading.Event(), list[threading.Thread]()
 
     @traced("send")
     def send(self, delivery: str) -> bool:
@@ -137,6 +138,12 @@ class Deliverer:
             self.aside(lambda: self._catch_up(row["channel"]))
         return True
 
+    def close(self) -> None:
+        """Bring nothing more; what still waits has its own job. Returns when nobody is at it."""
+        self._closing.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
     def resting(self) -> list[str]:
         """Channels that tips leave alone: they do not work just now, and answers wait for them."""
         now = self._clock.now()
@@ -163,6 +170,8 @@ class Deliverer:
         """
         hopeless = 0
         for delivery in self._store.untaken(channel, MAX_ATTEMPTS - 1, CAUGHT_UP):
+            if self._closing.is_set():
+                return
             try:
                 self.send(delivery)
             except Exception as error:
@@ -172,6 +181,12 @@ class Deliverer:
                     return
             else:
                 hopeless = 0
+
+    def _in_a_thread(self, work: Callable[[], None]) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=lambda: _guarded(work), name="catch-up", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _settled(self, delivery: str) -> bool:
         state = self._store.delivery_state(delivery)
@@ -183,10 +198,6 @@ class Deliverer:
         log.warning("delivery given up", extra={"delivery": delivery, "state": state})
         self._store.settle_delivery(delivery, state, self._clock.now(), error=error)
         return False
-
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=lambda: _guarded(work), name="catch-up", daemon=True).start()
 
 
 class ClockWatch:

@@ -170,8 +170,9 @@ class SlackDoctor:
     async def _post(self, where: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         session = self._api.client().session
         assert session is not None  # noqa: S101
-        options = {"timeout": KNOCK, "allow_redirects": False, "proxy": proxy_for(where)}
-        async with session.post(where, data=body, headers=headers, **options) as response:
+        async with session.post(
+            where, data=body, headers=headers, timeout=KNOCK, allow_redirects=False, proxy=proxy_for(where)
+        ) as response:
             return response.status, (await response.content.read(SHOWN)).decode(errors="replace")
 
     async def _heard(self) -> Check:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,15 @@ _UNAVAILABLE = {
 _TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A thread's connection. Whoever uses it holds `busy`: closing one that another thread is reading ends the process."""
+
+    thread: threading.Thread
+    database: Database
+    busy: threading.RLock = field(default_factory=threading.RLock)
+
+
 class SqliteDb:
     """`Db` on the file at `path`, which is made with mode 0600.
 
@@ -49,19 +59,19 @@ class SqliteDb:
         self._waits = waits
         self._local = threading.local()
         self._lock, self._writer = threading.Lock(), threading.Lock()
-        self._opened: list[tuple[threading.Thread, Database]] = []
+        self._opened: list[_Opened] = []
         self._closed = False
         if sqlite3.sqlite_version_info < OLDEST:
             raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old: Secdesk needs 3.35 or newer")
         _private_file(path)
-        self._database()
+        with self._connection():
+            pass
 
     @contextmanager
     def tx(self) -> Iterator[Tx]:
         if self._inside():
             raise RuntimeError("a transaction is open in this thread: pass its Tx on, transactions don't nest")
-        database = self._database()
-        with self._turn():
+        with self._connection() as database, self._turn():
             with self._clear_errors():
                 database.conn.execute("BEGIN IMMEDIATE")
             self._local.inside = True
@@ -76,7 +86,8 @@ class SqliteDb:
                         database.conn.execute("ROLLBACK")
 
     def query(self, sql: str, **params: object) -> list[Row]:
-        return self._query(self._database(), sql, params)
+        with self._connection() as database:
+            return self._query(database, sql, params)
 
     @contextmanager
     def snapshot(self) -> Iterator[Callable[[str], Iterator[Row]]]:
@@ -94,9 +105,12 @@ class SqliteDb:
         with self._lock:
             self._closed = True
             opened, self._opened = self._opened, []
-        for _, database in opened:
+        for entry in opened:
+            if not entry.busy.acquire(timeout=2 * self._waits):
+                continue  # left open rather than taken from under a reader
             with suppress(sqlite3.Error):
-                database.close()
+                entry.database.close()
+            entry.busy.release()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -124,17 +138,20 @@ class SqliteDb:
                 return len(cursor.fetchall())
             return max(0, cursor.rowcount)
 
-    def _database(self) -> Database:
-        """This thread's connection."""
-        if self._closed:
-            raise StoreUnavailable(f"The database {self.path} has been closed")
-        known: Database | None = getattr(self._local, "database", None)
+    @contextmanager
+    def _connection(self) -> Iterator[Database]:
+        """This thread's connection, which nobody closes meanwhile."""
+        known: _Opened | None = getattr(self._local, "opened", None)
+        if known is None and not self._closed:
+            known = self._local.opened = self._connect()
         if known is None:
-            known = self._connect()
-            self._local.database = known
-        return known
+            raise StoreUnavailable(f"The database {self.path} has been closed")
+        with known.busy:
+            if self._closed:
+                raise StoreUnavailable(f"The database {self.path} has been closed")
+            yield known.database
 
-    def _connect(self) -> Database:
+    def _connect(self) -> _Opened:
         with self._clear_errors():
             connection = sqlite3.connect(self.path, timeout=self._waits, isolation_level=None, check_same_thread=False)
             try:
@@ -143,13 +160,14 @@ class SqliteDb:
             except BaseException:
                 connection.close()
                 raise
+        made = _Opened(threading.current_thread(), database)
         with self._lock:
-            gone = [entry for entry in self._opened if not entry[0].is_alive()]
-            self._opened = [entry for entry in self._opened if entry[0].is_alive()]
-            self._opened.append((threading.current_thread(), database))
-        for _, left in gone:
-            left.close()
-        return database
+            gone = [entry for entry in self._opened if not entry.thread.is_alive()]
+            self._opened = [entry for entry in self._opened if entry.thread.is_alive()]
+            self._opened.append(made)
+        for entry in gone:
+            entry.database.close()
+        return made
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]

@@ -437,6 +437,7 @@ class App:
             self.shared.sync()
         for step in self.stop:
             step()
+        self.deliverer.close()
         self.sandbox.close()
         self.bridge.close()
         self.db.close()

@@ -228,6 +228,35 @@ def test_threads_that_ended_leave_no_connection(tmp_path: Path) -> None:
     db.close()
 
 
+def test_a_database_is_not_closed_under_its_readers(tmp_path: Path) -> None:
+    """Closing a connection of SQLite's that another thread is in ends the whole process."""
+    from adapters.stores.sqlite import SqliteDb
+
+    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 50000) SELECT COUNT(*) AS n FROM n"
+    for round_ in range(5):
+        db, said = SqliteDb(tmp_path / f"{round_}.db"), list[int | str]()
+        begun = threading.Barrier(4)
+
+        def read(db: SqliteDb = db, said: list[int | str] = said, begun: threading.Barrier = begun) -> None:
+            db.query("SELECT 1")
+            begun.wait()
+            try:
+                while True:
+                    said.append(int(db.query(slow)[0]["n"]))
+            except StoreUnavailable as error:
+                said.append("closed" if "has been closed" in str(error) else str(error))
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        db.close()
+        for thread in threads:
+            thread.join(timeout=30)
+        assert 3 == said.count("closed")
+        assert {"closed", 50_000} >= set(said)
+
+
 def test_a_closed_database_says_so(store: Store) -> None:
     db = store.open()
     db.close()

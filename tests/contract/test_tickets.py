@@ -364,7 +364,8 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path, contents: Contents,
     assert isinstance(database, SqliteDb)
     house = House(home, database, contents)
     number = asked(house)
-    connection = database._database().conn
+    with database._connection() as opened:
+        connection = opened.conn
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     before = house.counts()
@@ -391,7 +392,8 @@ def test_a_read_only_database_stores_nothing_and_says_so(home: Path, contents: C
     house = House(home, database, contents)
     house.say(DANA, "hello")
     before = house.counts()
-    connection = database._database().conn
+    with database._connection() as opened:
+        connection = opened.conn
     connection.execute("PRAGMA query_only = ON")
     assert as_text(house.say(DANA, "how do I report a mail").card).startswith("I cannot save anything just now")
     emergency = house.say(DANA, TROUBLE)
