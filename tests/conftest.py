@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -39,8 +40,10 @@ def _files_are_migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     def copied(url: str, data_dir: Path) -> Db:
         file = data_dir / stores.FILE
         if not url and data_dir.is_dir() and not file.exists():
-            with suppress(OSError), open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            with suppress(OSError), tempfile.NamedTemporaryFile(dir=data_dir) as new:
                 new.write(migrated)
+                new.flush()
+                os.link(new.name, file)  # whole or not at all: others may open it at this moment
         return connect(url, data_dir)
 
     with pytest.MonkeyPatch.context() as patch:

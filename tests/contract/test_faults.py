@@ -488,7 +488,6 @@ def test_a_chat_that_is_down_for_an_hour_gets_everything_once_oldest_first_answe
     clock = FakeClock()
     channel = Down(home / "sent", clock, clock.at + 3_600)
     house = House(home, db, contents, clock=clock, channels={"web": channel})
-    house.app.deliverer.aside = lambda work: work()
     jobs = Timed(house)
     house.sweeper._jobs = jobs
     pump = Pump(house.app.core, house.app.deliverer.send, clock, rates={}, resting=house.app.deliverer.resting)
