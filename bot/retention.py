@@ -7,6 +7,7 @@ which rows are meant and how they go. What goes is counted in the audit log, in 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from bot.errors import NotFound, Refused
 from bot.ports import Row, Tx
 from bot.turn import Work
 
+log = logging.getLogger(__name__)
 FILE = "privacy/retention.yaml"
 DAY = 86_400.0
 AT_ONCE = 500  # rows a transaction: others write between two of them
 A_LOOK = 20_000  # rows that one search finds; the next one begins when they are gone
 ROUNDS = 50  # searches of one kind in a night: what is left goes the night after
 RAN = "privacy.retention"  # the setting that says when it last ran, and what went
+MISSED = 3 * DAY  # without a night for so long we were off, or the clock is wrong: then one night only looks
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")]
@@ -104,6 +107,10 @@ class RetentionStore(Protocol):
 
     def noted(self, name: str) -> str: ...
 
+    def noted_at(self, name: str) -> float:
+        """0 if never."""
+        ...
+
 
 class HoldStore(Protocol):
     """SQL of legal holds."""
@@ -132,7 +139,9 @@ class Due:
 
 
 class Retention:
-    """`kinds` gives the file in use; `mail_days` is the setting that the content of mails goes by."""
+    """`kinds` gives the file in use, and raises `ContentError` where it is broken; `mail_days` is the setting that the content of
+    mails goes by.
+    """
 
     def __init__(
         self,
@@ -151,16 +160,21 @@ class Retention:
             for name, kind in self.kinds().items()
         ]  # fmt: skip
 
+    def nightly(self, work: Run, now: float) -> dict[str, int]:
+        """`run`, but for the first night after a long time without: a clock that is years ahead would delete everything."""
+        if now - self._store.noted_at(RAN) > MISSED:
+            log.warning(
+                "nothing is deleted tonight: the last night is long ago. If the clock is right, tomorrow's does it"
+            )
+            self._note(work, {})
+            return {}
+        return self.run(work, now)
+
     def run(self, work: Run, now: float) -> dict[str, int]:
         """Delete what is old; how many rows of each kind. `work` runs a change in a transaction of its own."""
         gone = {name: self._clear(work, name, kind, now) for name, kind in self._timed()}
         done = {name: n for name, n in gone.items() if n}
-
-        def note(change: Work) -> int:
-            self._store.note(change.tx, RAN, json.dumps(done), change.at)
-            return 0
-
-        work(note)
+        self._note(work, done)
         return done
 
     def last(self) -> dict[str, int]:
@@ -196,6 +210,13 @@ class Retention:
     def holds(self, *, open_only: bool = True) -> list[Row]:
         """Legal holds, the newest first."""
         return self._holds.holds(open_only=open_only)
+
+    def _note(self, work: Run, done: Mapping[str, int]) -> None:
+        def note(change: Work) -> int:
+            self._store.note(change.tx, RAN, json.dumps(done), change.at)
+            return 0
+
+        work(note)
 
     def _timed(self) -> Iterator[tuple[str, Kind]]:
         return ((name, kind) for name, kind in self.kinds().items() if kind.days and name in self._store.kinds)

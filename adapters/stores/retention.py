@@ -216,6 +216,10 @@ class SqlRetentionStore:
         rows = self._db.query("SELECT value FROM setting WHERE name = :name", name=name)
         return str(rows[0]["value"]) if rows else ""
 
+    def noted_at(self, name: str) -> float:
+        rows = self._db.query("SELECT updated_at FROM setting WHERE name = :name", name=name)
+        return float(rows[0]["updated_at"]) if rows else 0.0
+
 
 class SqlHoldStore:
     """Implements `bot.retention.HoldStore`."""

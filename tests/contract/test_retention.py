@@ -11,7 +11,7 @@ import pytest
 from adapters.stores.retention import RULES, SqlRetentionStore
 from bot import retention
 from bot.content import Faults, packaged_shelf
-from bot.errors import NotFound, Refused
+from bot.errors import ContentError, NotFound, Refused
 from bot.ports import Db
 from bot.retention import DAY, load_retention
 from tests.fakes import desk as fakes
@@ -173,11 +173,41 @@ def test_the_plan_counts_and_changes_nothing_and_the_last_night_is_remembered(ho
     assert gone == house.app.retention.last()
 
 
-def test_the_nightly_job_is_scheduled_and_does_it(house: House) -> None:
-    house.say(DANA, NONSENSE)
-    later(house, days("questions") + 1)
+def night(house: House) -> None:
     house.app.handlers()["privacy.retention"]({})
+
+
+def test_the_nightly_job_is_scheduled_and_does_it(house: House) -> None:
+    night(house)
+    house.say(DANA, NONSENSE)
+    for _ in range(days("questions")):
+        later(house, 1)
+        night(house)
+        assert 1 == house.count("question")
+    later(house, 1)
+    night(house)
     assert 0 == house.count("question")
+
+
+def test_a_clock_that_is_years_ahead_deletes_nothing_the_first_night(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    night(house)
+    house.say(DANA, NONSENSE)
+    later(house, 1_000)
+    night(house)
+    assert (1, {}) == (house.count("question"), house.app.retention.last())
+    assert "nothing is deleted tonight" in caplog.text
+    later(house, -1_000)  # somebody has set it right
+    for _ in range(3):
+        later(house, 1)
+        night(house)
+        assert 1 == house.count("question")
+    later(house, 1_000)  # and here time has really gone by
+    for expected in (1, 0):
+        night(house)
+        assert expected == house.count("question")
+        later(house, 1)
 
 
 def own(folder: Path, change: tuple[str, str]) -> Faults:
@@ -211,8 +241,16 @@ def test_longer_is_taken(tmp_path: Path) -> None:
     assert 730 == load_retention(packaged_shelf(tmp_path), Faults())["conversations"].days
 
 
-def test_with_a_broken_file_the_shipped_one_counts(house: House) -> None:
+def test_with_a_broken_file_nothing_goes_until_it_is_mended(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    night(house)
+    house.say(DANA, NONSENSE)
     folder = house.folder / "knowledge" / "privacy"
     folder.mkdir(parents=True)
     (folder / "retention.yaml").write_text("schema: retention/1\nkinds: {}\n", "utf-8")
-    assert days("questions") == house.app.retention.kinds()["questions"].days
+    for _ in range(days("questions") + 2):
+        later(house, 1)
+        night(house)
+    assert 1 == house.count("question")
+    assert "privacy/retention.yaml" in caplog.text
+    with pytest.raises(ContentError):
+        house.app.retention.kinds()
