@@ -49,10 +49,10 @@ def test_a_direct_message_is_answered_beside_it_with_a_text_form(app: App, slack
 
 def test_a_message_in_a_thread_is_answered_there(app: App, slack: FakeSlack) -> None:
     async def script(t: Driver) -> Any:
-        return await t.say("dana.reyes", QUESTION, thread_ts="1900000000.000001")
+        return await t.say("dana.reyes", QUESTION, thread_ts="1800000000.000001")
 
     (message,) = run(app, slack, script)
-    assert "1900000000.000001" == message["thread_ts"]
+    assert "1800000000.000001" == message["thread_ts"]
 
 
 @pytest.mark.parametrize("repeats", ["delivered again", "at the same moment"])
@@ -93,7 +93,7 @@ def test_a_mention_comes_as_two_events_and_is_answered_once_in_its_thread(app: A
 def test_what_is_said_in_a_channel_without_naming_us_is_left_alone(app: App, slack: FakeSlack) -> None:
     async def script(t: Driver) -> None:
         await t.say("dana.reyes", TROUBLE, GENERAL)
-        await t.say("dana.reyes", TROUBLE, GENERAL, thread_ts="1900000000.000001")
+        await t.say("dana.reyes", TROUBLE, GENERAL, thread_ts="1800000000.000001")
 
     run(app, slack, script)
     assert [] == slack.messages
