@@ -61,7 +61,7 @@ class Footers:
                 continue
             self._store.add(work.tx, [_decided(turn.person.key, lesson.id, work.at)])
             title = fill(pick(lesson.title, turn.lang), turn.values)[0]
-            return [line(lesson.id, title, self._nudges.organisation().words, turn.lang)]
+            return line(lesson.id, title, self._nudges.organisation().words, turn.lang)
         return []
 
     def show(self, turn: Turn, name: str) -> Effect:
@@ -119,10 +119,10 @@ class Footers:
         return theirs and lesson.sendable(diary.day(turn.at)) and not planner.barred(lesson, learner, record)
 
 
-def line(lesson: str, title: str, words: Words, lang: str) -> Block:
-    """The line: a button that opens the lesson."""
-    label = words.say(lang, "learning.footer", title=title)
-    return Buttons((Button(label[:75], "learning.show", lesson),))
+def line(lesson: str, title: str, words: Words, lang: str) -> list[Block]:
+    """What the lesson is called, and a button that opens it: titles are too long for buttons on a phone."""
+    button = Button(words.say(lang, "learning.footer_show"), "learning.show", lesson)
+    return [Text(words.say(lang, "learning.footer", title=title), "muted"), Buttons((button,))]
 
 
 def _decided(person: str, lesson: str, at: float) -> dict[str, object]:

@@ -31,7 +31,8 @@ def decisions(house: House, who: str = DANA) -> list[tuple[str, str]]:
 def test_a_risky_question_is_answered_first_and_has_one_line_with_its_lesson_once_in_a_month(house: House) -> None:
     card = house.say(DANA, ASKED).card
     assert card.source == "work-data-in-ai"
-    assert [button.label for button in foot(card)] == ["Tip: Before you paste it into an AI tool"]
+    assert [button.label for button in foot(card)] == ["Show the tip"]
+    assert "Tip: Before you paste it into an AI tool" in as_text(card)
     assert decisions(house) == [("risky", "ai-tools-and-data")]
     house.clock.forward(60)
     assert foot(house.say(DANA, ASKED).card) == []

@@ -253,8 +253,8 @@ SAMPLES: dict[str, Card] = {
     "links-elsewhere": Card("", (
         Link("Sign in | <here>", "https://evil.example/sign-in"), Link("No", "javascript:alert(1)//x/console"),
         Link("*Two* <words> & [more](x)", "https://desk.northwind.example/console/queue?state=open&mine=1"),
-        Link("User", "https://desk.northwind.example@evil.example/console"),
-        Link("Elsewhere", "https://evil.example/|https://desk.northwind.example/console"), Link("None", ""),
+        Link("User", "https://desk@evil.example/console"),
+        Link("Elsewhere", "https://evil.example/|https://x/console"), Link("None", ""),
     )),
     "empty": Card("", ()),
     "blank": Card(" ", (Text("  "), Facts((("Label", ""),)), Steps((), ""), Buttons((b("", "a.b"),)))),
@@ -283,7 +283,7 @@ SAMPLES |= {
         SAMPLES["answer"],
         blocks=(
             *SAMPLES["answer"].blocks,
-            line("ai-tools-and-data", "Before you paste it into an AI tool", organisation().words, "en"),
+            *line("ai-tools-and-data", "Before you paste it into an AI tool", organisation().words, "en"),
         ),
     ),
     "migration": step_card(
