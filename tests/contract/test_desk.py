@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,8 @@ SECRETS = {
     "card": "the card is 4111 1111 1111 1111",
     "code": "the sign-in code is 493817",
 }
-SECRET_PARTS = ("Tr0ub4dor", "AKIAIOSFODNN7", "4111 1111", "493817")
+# Six digits come up by chance inside a digest or a time: there they have a letter, a digit or a point beside them.
+SECRET_PARTS = ("Tr0ub4dor", "AKIAIOSFODNN7", "4111 1111", r"(?<![\w.])493817(?!\w)")
 
 
 def entry(house: House, **wanted: Any) -> Entry:
@@ -632,7 +634,7 @@ def test_pasted_secrets_are_nowhere(house: House, caplog: pytest.LogCaptureFixtu
             house.act(verb, ticket.number, SAM, ", ".join(SECRETS.values()))
     house.settle()
     seen = "\n".join([house.everything(), caplog.text, metrics.text().decode(), *cards, str(house.pager.pages)])
-    assert [part for part in SECRET_PARTS if part in seen] == []
+    assert [part for part in SECRET_PARTS if re.search(part, seen)] == []
     assert "[removed: key].eml" in seen
     assert house.whole()
 
