@@ -6,6 +6,7 @@ are pydantic models; every fault of every file is collected as `file:line:column
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -147,6 +148,15 @@ def read(model: type[M], document: Document, faults: Faults) -> M | None:
             what, mend = _words(item)
             faults.add(document.file, document.place(*_real_path(document, item["loc"])), what, mend)
         return None
+
+
+def editor_schema(model: type[BaseModel], title: str) -> str:
+    """The JSON Schema that editors check files of a shape with, as text, keys in a stable order."""
+    schema = {**model.model_json_schema(by_alias=True), "title": title}
+    return (
+        json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2, ensure_ascii=False)
+        + "\n"
+    )
 
 
 class _Builder:

@@ -30,7 +30,7 @@ from bot.platforms import Doors
 from bot.ports import Clock, SentRef
 
 log = logging.getLogger(__name__)
-_OUT_BY_NOW: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between looks
+_OUT_BY_NOW: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between looks
 ACKNOWLEDGED_BY: Final = 11.0  # seconds; the platform gives up at 15
 ANSWERED_BY: Final = 8.0  # seconds for an invoke, whose caller watches a spinner
 TYPING_AFTER: Final = 0.6
@@ -200,23 +200,22 @@ class Turns:
         parts = self._parts
         if not await self._met(activity) or await tolerant(parts.doors.in_room, activity.place, otherwise=False):
             return  # what the desk wrote in a ticket's thread has reached the person and cannot be taken back
-        message, event = await self._answer_to(activity)
+        message, event = await tolerant(parts.state.reply_to, activity, otherwise=("", activity.of))
         person = await parts.people.person(activity)
         if not await tolerant(parts.doors.amended, person, event, activity.text, otherwise=False):
             return
-        if message:
+        if message := message or await self._answer_to(activity):
             takes = activity.conversation, message, f"reply:{activity.key}", REPLACES
             await tolerant(parts.state.sent, *takes, otherwise=None)
         await self._taken(activity, person)
 
-    async def _answer_to(self, activity: Activity) -> tuple[str, str]:
-        """`reply_to`, once the answer is out: who edits at once is quicker than our note that it was sent."""
+    async def _answer_to(self, activity: Activity) -> str:
+        """The message that answers it, once that is out: who edits at once is quicker than our note that it was sent."""
         for seconds in _OUT_BY_NOW:
             await asyncio.sleep(seconds)
-            found = await tolerant(self._parts.state.reply_to, activity, otherwise=("", activity.of))
-            if found[0]:
-                break
-        return found
+            if message := (await tolerant(self._parts.state.reply_to, activity, otherwise=("", "")))[0]:
+                return message
+        return ""
 
     async def _met(self, activity: Activity) -> bool:
         """Whether there can be anything of theirs: in channels we hear of everybody's edits, and ask about nobody."""

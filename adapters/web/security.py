@@ -24,6 +24,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.outgoing import LOOPBACK
 from bot.errors import TooLarge
 from bot.organisation import Words
 from bot.ports import Vault
@@ -42,7 +43,6 @@ BEARER = (
 )  # for machines with a token of their own: no cookie counts there, so no page can misuse one
 ENDED = "/console/sign-in/ended"  # called by the sign-in provider with a signed token: no cookie counts there either
 BEARER_BYTES = 1024 * 1024
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 # nosec B104 (compared, not bound)
 CSP = "; ".join(
     (
@@ -164,7 +164,7 @@ def host_allowed(settings: Settings, host: str, *, by_address: bool = False) -> 
     if name is None:
         return False
     public = urlsplit(settings.public_url).hostname if settings.public_url else None
-    if name == public or (name in _LOOPBACK and (settings.loopback or not settings.public_url)):
+    if name == public or (name in LOOPBACK and (settings.loopback or not settings.public_url)):
         return True
     if name == settings.host.casefold() and settings.host not in _EVERYWHERE:
         return True

@@ -6,20 +6,18 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
 from bot.answering.entries import Entry
+from bot.content import editor_schema
 
 FILE = "schemas/answer.schema.json"
 
 
 def answer_schema() -> str:
     """The schema as text, keys in a stable order."""
-    schema = Entry.model_json_schema(by_alias=True)
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Answer entry (answer/1)"}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return editor_schema(Entry, "Answer entry (answer/1)")
 
 
 def schema_path() -> Path:

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
+from bot.content import editor_schema
 from bot.procedures.shapes import Procedure
 
 FILE = "schemas/procedure.schema.json"
@@ -17,9 +17,7 @@ FILE = "schemas/procedure.schema.json"
 
 def procedure_schema() -> str:
     """The schema as text, keys in a stable order."""
-    schema = Procedure.model_json_schema(by_alias=True)
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Procedure (procedure/1)"}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return editor_schema(Procedure, "Procedure (procedure/1)")
 
 
 def schema_path() -> Path:
