@@ -160,9 +160,13 @@ class Retention:
             for name, kind in self.kinds().items()
         ]  # fmt: skip
 
+    def steady(self, now: float) -> bool:
+        """Whether the clock goes on from the last night: only then is anything deleted for its age."""
+        return now - self._store.noted_at(RAN) <= MISSED
+
     def nightly(self, work: Run, now: float) -> dict[str, int]:
         """`run`, but for the first night after a long time without: a clock that is years ahead would delete everything."""
-        if now - self._store.noted_at(RAN) > MISSED:
+        if not self.steady(now):
             log.warning(
                 "nothing is deleted tonight: the last night is long ago. If the clock is right, tomorrow's does it"
             )

@@ -324,7 +324,7 @@ class App:
             "reporting.spread": self._reporting("spread", self.reports.outcome.spread),
             "reporting.alert": self._reporting("alert", self.reports.alerts.send),
             "reporting.late": self._reporting("late", self.reports.outcome.late),
-            "reporting.prune": lambda _payload: _ignore((self.index_mail(), self.work(self.prune_mail))),
+            "reporting.prune": lambda _payload: self._tidy_mail(),
             "reporting.act": self._reporting("act", mail_desk(self).act),
             "desk.show": self.room.show,
             "oncall.page": lambda payload: self._finish(payload["page"], self.calling.paging.call, payload),
@@ -360,6 +360,11 @@ class App:
         while some := self.work(lambda work: self.report_store.index_rest(work.tx, MAILS_AT_ONCE)):
             taken += some
         return taken
+
+    def _tidy_mail(self) -> None:
+        self.index_mail()
+        if self.retention.steady(self.clock.now()):
+            self.work(self.prune_mail)
 
     def prune_mail(self, work: Work) -> int:
         """Delete contents of reported mail that were kept long enough; how many."""

@@ -241,6 +241,19 @@ def test_longer_is_taken(tmp_path: Path) -> None:
     assert 730 == load_retention(packaged_shelf(tmp_path), Faults())["conversations"].days
 
 
+def test_the_content_of_mails_is_not_pruned_by_a_clock_that_is_years_ahead(house: House) -> None:
+    night(house)
+    house.send(DANA)
+    house.settle()
+    prune = house.app.handlers()["reporting.prune"]
+    later(house, 1_000)
+    prune({})
+    assert [True] == [len(row["body"]) > 0 for row in house.rows("SELECT body FROM mail")]
+    night(house)
+    prune({})
+    assert [False] == [len(row["body"]) > 0 for row in house.rows("SELECT body FROM mail")]
+
+
 def test_with_a_broken_file_nothing_goes_until_it_is_mended(house: House, caplog: pytest.LogCaptureFixture) -> None:
     night(house)
     house.say(DANA, NONSENSE)
