@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ BOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text())
 NAMED = re.compile(r"\bsecdesk_[a-z0-9_]+\b")
 WORDS = frozenset(
     {"up", "job", "min", "max", "sum", "by", "le", "door", "code", "state", "severity", "kind", "verdict", "channel",
-     "outcome", "increase", "rate", "histogram_quantile", "time", "offset", "xx", "failed", "secdesk"}
+     "outcome", "increase", "rate", "histogram_quantile", "time", "offset", "or", "absent", "xx", "failed", "secdesk"}
 )  # fmt: skip
 
 
@@ -85,6 +87,26 @@ def test_an_expression_is_balanced_and_uses_only_known_words(text: str) -> None:
 def test_names_of_alerts_are_one_each() -> None:
     names = [rule["alert"] for rule in RULES]
     assert sorted(set(names)) == sorted(names)
+
+
+def test_each_alert_is_tried_quiet_and_ringing() -> None:
+    tried = yaml.safe_load((FOLDER / "alerts.test.yaml").read_text())["tests"]
+    cases = [case for test in tried for case in test["alert_rule_test"]]
+    rings = {case["alertname"] for case in cases if case.get("exp_alerts")}
+    silent = {case["alertname"] for case in tried[0]["alert_rule_test"] if not case.get("exp_alerts")}
+    names = {rule["alert"] for rule in RULES}
+    assert (names, names) == (rings, silent)
+
+
+@pytest.mark.slow
+def test_prometheus_own_tool_agrees() -> None:
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not there (Debian: package prometheus): alerts were not tried by Prometheus' own tool")
+    for command in (["check", "rules", "alerts.yaml"], ["check", "config", "--syntax-only", "prometheus.yaml"],
+                    ["test", "rules", "alerts.test.yaml"]):  # fmt: skip
+        done = subprocess.run([tool, *command], cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_each_alert_leads_to_a_procedure_that_loads() -> None:
