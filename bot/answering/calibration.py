@@ -7,7 +7,7 @@ entries resemble one another: there, what people ask beside the point is near as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +42,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything that calibration asks with: variants and generic lines, as texts and as joined vectors."""
+    """Everything that calibration asks with: variants and generic lines, as texts and as joined vectors.
+
+    `words` None: only `habit` is asked for, and what encoders say suffices for it.
+    """
 
     texts: list[str]
     vectors: Floats
     generic: tuple[str, ...]
     far: Floats
-    words: Lexical
+    words: Lexical | None
 
 
 class Calibration:
@@ -116,7 +119,7 @@ class Calibration:
 
     def _ask(self, rows: Ints, shown: NDArray[np.bool_] | None = None) -> Evidence:
         state, vectors = self._state, self._asked.vectors[rows]
-        words = np.stack([self._asked.words.similarities(self._asked.texts[i]) for i in rows])
+        words = self._similarities([self._asked.texts[i] for i in rows])
         found = state.evidence(vectors, words, skip=rows, shown=shown)
         if state.main:
             index, own = np.arange(len(rows)), self._owners[rows]
@@ -124,6 +127,12 @@ class Calibration:
             found.centroid[index, own] = _cosine(rest, vectors)
             found.main_centroid[index, own] = _cosine(rest[:, : state.main], vectors[:, : state.main])
         return found
+
+    def _similarities(self, texts: Sequence[str]) -> Floats:
+        """Of words with each variant, shape (texts, variants)."""
+        if self._asked.words is None:
+            return np.zeros((len(texts), len(self._asked.texts)), np.float32)
+        return np.stack([self._asked.words.similarities(text) for text in texts])
 
     def _positives(self) -> Iterator[tuple[Read, Ints]]:
         """Each variant as a question, by an index and a head that never saw it; with its entry."""
@@ -162,8 +171,7 @@ class Calibration:
         """The generic lines, without those that come near to a variant."""
         if not self._asked.generic:
             return []
-        words = np.stack([self._asked.words.similarities(line) for line in self._asked.generic])
-        found = self._state.evidence(self._asked.far, words)
+        found = self._state.evidence(self._asked.far, self._similarities(self._asked.generic))
         strange = found.main_nearest.max(axis=1) < TOO_NEAR
         parts = (value[strange] for value in vars(found).values())
         return [read_evidence(Evidence(*parts), self._state.habit)] if strange.any() else []

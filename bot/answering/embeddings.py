@@ -34,12 +34,20 @@ class Encoder(Protocol):
 
 
 class Embedded:
-    """Vectors of texts through one encoder, with a file behind it. A damaged file is a miss, never an error."""
+    """Vectors of texts through one encoder, with a file behind it. A damaged file is a miss, never an error.
 
-    def __init__(self, encoder: Encoder, folder: Path | None) -> None:
+    `kind`: what texts these are; each kind has a file of its own.
+    """
+
+    def __init__(self, encoder: Encoder, folder: Path | None, kind: str = "vectors") -> None:
         self._encoder = encoder
-        self._path = folder / f"vectors-{encoder.name}.npz" if folder else None
+        self._path = folder / f"{kind}-{encoder.name}.npz" if folder else None
         self.encoded = 0  # texts that had to be encoded, for tests and `doctor`
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a file."""
+        return self._path is not None and self._path.is_file()
 
     def vectors(self, texts: Sequence[str]) -> Floats:
         """Vectors of all texts, shape (texts, dim). The file then holds exactly these."""
@@ -79,8 +87,8 @@ class Vectors:
     `wanted` names, by encoder, every text that will be asked for. Nothing is encoded before somebody asks.
     """
 
-    def __init__(self, wanted: Mapping[str, Sequence[str]], folder: Path | None) -> None:
-        self._wanted, self._folder = wanted, folder
+    def __init__(self, wanted: Mapping[str, Sequence[str]], folder: Path | None, kind: str = "vectors") -> None:
+        self._wanted, self._folder, self._kind = wanted, folder, kind
         self._found: dict[str, tuple[dict[str, int], Floats]] = {}
 
     def of(self, encoder: Encoder, texts: Sequence[str]) -> Floats:
@@ -88,7 +96,7 @@ class Vectors:
         if encoder.name not in self._found:
             every = list(dict.fromkeys(self._wanted[encoder.name]))
             places = {text: i for i, text in enumerate(every)}
-            self._found[encoder.name] = places, Embedded(encoder, self._folder).vectors(every)
+            self._found[encoder.name] = places, Embedded(encoder, self._folder, self._kind).vectors(every)
         places, vectors = self._found[encoder.name]
         result: Floats = vectors[[places[text] for text in texts]]
         return result

@@ -97,9 +97,9 @@ def _fit(pool: Pool, embedded: Vectors, previous: State | None) -> State:
         return state
     if main and 1 < len(ids) <= MANY:
         arrays["head"] = fit_head(vectors, owners, len(ids), start=_start(state, previous))
-    calibration = Calibration(state, Asked(texts, vectors, generic, far, words))
-    arrays["habit"] = calibration.habit()
     ready = (previous.arrays["first"], previous.arrays["third"]) if previous and previous.ids else None
+    calibration = Calibration(state, Asked(texts, vectors, generic, far, None if ready and main else words))
+    arrays["habit"] = calibration.habit()
     arrays["first"], arrays["third"] = ready or calibration.fit()
     if len(ids) > MANY:
         arrays["rows"] = arrays["rows"].astype(np.float16)

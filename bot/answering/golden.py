@@ -8,7 +8,7 @@ others that one of them now stands in front of; and for neither if a fit without
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,9 +28,9 @@ class Judged(Protocol):
 
 
 class Judge(Protocol):
-    """A search, restricted to the ids that somebody may see."""
+    """A search, asked many questions at once, each restricted to the ids that its readers may see."""
 
-    def judge(self, question: str, allowed: Collection[str]) -> Judged: ...
+    def judge_all(self, asked: Sequence[tuple[str, Collection[str]]]) -> Sequence[Judged]: ...
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,16 @@ def changed(old: Library, new: Library) -> frozenset[str]:
     return frozenset(name for name in {*old.entries, *new.entries} if _seen(old, name) != _seen(new, name))
 
 
-def standing(search: Judge, library: Library, golden: Golden) -> tuple[int, tuple[str, ...]]:
-    """Where the entry of a question stands among those that its readers may see, and the first three."""
-    allowed = library.visible(set(library.entries[golden.entry].roles))
-    offered = tuple(search.judge(golden.question, allowed).ids[:OFFERED])
-    level = FIRST if offered[:1] == (golden.entry,) else SHOWN if golden.entry in offered else LOST
-    return level, offered
+def standings(search: Judge, library: Library, asked: Sequence[Golden]) -> list[tuple[int, tuple[str, ...]]]:
+    """Of each question where its entry stands among those that its readers may see, and the first three."""
+    readers = [frozenset(library.entries[golden.entry].roles) for golden in asked]
+    visible = {roles: library.visible(roles) for roles in readers}
+    judged = search.judge_all([(golden.question, visible[roles]) for golden, roles in zip(asked, readers, strict=True)])
+    found = []
+    for golden, offered in zip(asked, (tuple(one.ids[:OFFERED]) for one in judged), strict=True):
+        level = FIRST if offered[:1] == (golden.entry,) else SHOWN if golden.entry in offered else LOST
+        found.append((level, offered))
+    return found
 
 
 def broken(old: tuple[Library, Judge], new: tuple[Library, Judge], refit: Callable[[], Judge]) -> list[Broken]:
@@ -86,12 +90,14 @@ def broken(old: tuple[Library, Judge], new: tuple[Library, Judge], refit: Callab
     if not edited:
         return []
     before = {(golden.question, golden.entry) for golden in goldens(old[0], retired=True)}
-    suspects = [
-        found
-        for golden in goldens(new[0])
-        if (found := _judge(golden, old, new, edited, new_one=(golden.question, golden.entry) not in before))
-    ]
-    return _without_noise(suspects, old[0], new, refit)
+    asked = list(goldens(new[0]))
+    suspects = {
+        found: level
+        for golden, (level, offered) in zip(asked, standings(new[1], new[0], asked), strict=True)
+        if (found := _suspect(golden, level, offered, edited, new=(golden.question, golden.entry) not in before))
+    }
+    fallen = _fallen(suspects, old[0], lambda: old[1])
+    return list(_fallen(fallen, old[0], refit))  # what fitting alone does is not the edit's doing
 
 
 def faults_of(found: Collection[Broken], library: Library, shelf: Shelf) -> list[Fault]:
@@ -99,19 +105,13 @@ def faults_of(found: Collection[Broken], library: Library, shelf: Shelf) -> list
     return [_fault(item, library, shelf) for item in found]
 
 
-def _judge(
-    golden: Golden, old: tuple[Library, Judge], new: tuple[Library, Judge], edited: frozenset[str], *, new_one: bool
+def _suspect(
+    golden: Golden, level: int, offered: tuple[str, ...], edited: frozenset[str], *, new: bool
 ) -> Broken | None:
-    level, offered = standing(new[1], new[0], golden)
     if level == FIRST:
         return None
-    first = offered[0] if offered else ""
-    if new_one:
-        return Broken(golden, first, golden.entry, new=True)
-    by = golden.entry if golden.entry in edited else _in_front(golden, offered, edited)
-    if not by or standing(old[1], old[0], golden)[0] <= level:
-        return None
-    return Broken(golden, first, by, new=False)
+    by = golden.entry if new or golden.entry in edited else _in_front(golden, offered, edited)
+    return Broken(golden, offered[0] if offered else "", by, new) if by else None
 
 
 def _in_front(golden: Golden, offered: tuple[str, ...], edited: frozenset[str]) -> str:
@@ -120,17 +120,13 @@ def _in_front(golden: Golden, offered: tuple[str, ...], edited: frozenset[str]) 
     return next((name for name in ahead if name in edited), "")
 
 
-def _without_noise(
-    suspects: list[Broken], old: Library, new: tuple[Library, Judge], refit: Callable[[], Judge]
-) -> list[Broken]:
-    if all(item.new for item in suspects):
+def _fallen(suspects: Mapping[Broken, int], library: Library, search: Callable[[], Judge]) -> Mapping[Broken, int]:
+    """Those whose question is new, or stands higher in a search of the old library than the level it has now."""
+    old = [item for item in suspects if not item.new]
+    if not old:
         return suspects
-    control = refit()
-    return [
-        item
-        for item in suspects
-        if item.new or standing(control, old, item.golden)[0] > standing(new[1], new[0], item.golden)[0]
-    ]
+    stood = dict(zip(old, standings(search(), library, [item.golden for item in old]), strict=True))
+    return {item: level for item, level in suspects.items() if item.new or stood[item][0] > level}
 
 
 def _seen(library: Library, name: str) -> object:

@@ -39,6 +39,13 @@ def terms_of(text: str) -> Counter[int]:
     return Counter(hashed)
 
 
+@lru_cache(maxsize=8192)  # an edit fits nearly the same texts again; about a kilobyte each
+def _counted(text: str) -> tuple[NDArray[np.uint32], Floats]:
+    """The hashed terms of a text of the knowledge base, and how often each occurs."""
+    counts = terms_of(text)
+    return np.fromiter(counts, np.uint32, len(counts)), np.fromiter(counts.values(), np.float32, len(counts))
+
+
 @lru_cache(maxsize=4096)  # the same words come again and again
 def _grams(word: str) -> tuple[int, ...]:
     padded = f"<{word}>"
@@ -61,10 +68,9 @@ class Lexical:
     @classmethod
     def fit(cls, texts: Sequence[str]) -> Lexical:
         """Index texts in their order."""
-        counted = [terms_of(text) for text in texts]
-        flat = np.fromiter((term for counts in counted for term in counts), np.uint32)
-        tf = np.fromiter((count for counts in counted for count in counts.values()), np.float32)
-        rows = np.repeat(np.arange(len(texts), dtype=np.int32), [len(counts) for counts in counted])
+        counted = [_counted(text) for text in texts]
+        flat, tf = (np.concatenate(parts) for parts in zip(*counted, strict=True)) if counted else _counted("")
+        rows = np.repeat(np.arange(len(texts), dtype=np.int32), [len(terms) for terms, _ in counted])
         terms, column, df = np.unique(flat, return_inverse=True, return_counts=True)
         idf = (np.log((1 + len(texts)) / (1 + df)) + 1).astype(np.float32)
         telling = df <= max(_TOO_COMMON, _COMMON_SHARE * len(texts))

@@ -11,14 +11,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bot.answering.answers import Judgement
 from bot.answering.checking import label_of
 from bot.answering.entries import Library
-from bot.answering.golden import Broken, broken, changed
+from bot.answering.golden import Broken, broken, changed, goldens, standings
 from bot.answering.languages import Languages
-from bot.answering.search import Index, decide
+from bot.answering.search import Index, Ranking, decide
 
 KEPT = 3
 
@@ -26,15 +27,21 @@ Fit = Callable[[Library, Sequence[str], Languages, Index], Index]
 
 
 class IndexSearch:
-    """`bot.answering.answers.Searcher` over a fitted index."""
+    """`bot.answering.answers.Searcher` and `bot.answering.golden.Judge` over a fitted index. `cache`: see `Index.rank_all`."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
+    def __init__(self, index: Index, cache: Path | None = None) -> None:
+        self.index, self._cache = index, cache
 
     def judge(self, question: str, allowed: Collection[str]) -> Judgement:
-        ranking = self.index.rank(question, allowed)
-        ids = tuple(candidate.id for candidate in ranking.candidates[:10])
-        return Judgement(decide(ranking), ids, ranking.p1)
+        return _judgement(self.index.rank(question, allowed))
+
+    def judge_all(self, asked: Sequence[tuple[str, Collection[str]]]) -> list[Judgement]:
+        return [_judgement(ranking) for ranking in self.index.rank_all(asked, self._cache)]
+
+
+def _judgement(ranking: Ranking) -> Judgement:
+    ids = tuple(candidate.id for candidate in ranking.candidates[:10])
+    return Judgement(decide(ranking), ids, ranking.p1)
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,10 @@ class Used:
 
 
 class Candidates:
-    """Thread-safe. `used` is None until something is in use."""
+    """Thread-safe. `used` is None until something is in use. `cache`: folder for the vectors of golden questions."""
 
-    def __init__(self, fit: Fit) -> None:
-        self._fit = fit
+    def __init__(self, fit: Fit, cache: Path | None = None) -> None:
+        self._fit, self._cache = fit, cache
         self._lock = threading.RLock()
         self._fitted: OrderedDict[str, Index] = OrderedDict()
         self._judged: OrderedDict[str, list[Broken]] = OrderedDict()
@@ -61,6 +68,8 @@ class Candidates:
     def use(self, library: Library, index: Index, generic: Sequence[str], languages: Languages) -> None:
         """This one is in use now."""
         with self._lock:
+            if self.used is None:
+                self._prepare(library, index)
             self.used = Used(library, index, tuple(generic), languages)
             self._once.add(_key(library, generic))
             self._fitted.clear()
@@ -97,7 +106,7 @@ class Candidates:
             if key in self._once or all(proven(label_of(name)) for name in changed(used.library, library)):
                 return []
             if key not in self._judged:
-                new = IndexSearch(self.index(library, generic, languages))
+                new = IndexSearch(self.index(library, generic, languages), self._cache)
 
                 def refit() -> IndexSearch:
                     return IndexSearch(self._fit(used.library, used.generic, used.languages, used.index))
@@ -105,6 +114,11 @@ class Candidates:
                 self._judged[key] = broken((used.library, IndexSearch(used.index)), (library, new), refit)
                 _forget_oldest(self._judged)
             return self._judged[key]
+
+    def _prepare(self, library: Library, index: Index) -> None:
+        """Have the vectors of golden questions in the cache: making them all takes longer than an edit may."""
+        if self._cache and not index.knows_questions(self._cache):
+            standings(IndexSearch(index, self._cache), library, list(goldens(library)))
 
     def _now(self) -> Used:
         assert self.used is not None  # noqa: S101 (content is loaded before anybody can ask)

@@ -123,7 +123,7 @@ def load_contents(
     directory = FileDirectory(overlay, lambda: _noon(today()))
     candidates = Candidates(lambda entries, generic, languages, previous: Index.fit(
         entries, cache=cache, generic=generic, encoders=previous.encoders, previous=previous, languages=languages
-    ))  # fmt: skip
+    ), cache)  # fmt: skip
     organisation = Watched(
         "organisation",
         lambda: kept(cache, "organisation", content(shelf, *ORG_FILES), Organisation, lambda: _organisation(shelf)),

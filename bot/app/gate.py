@@ -47,7 +47,8 @@ def ask_golden(settings: Settings) -> Asked:
     candidates = Candidates(
         lambda entries, lines, spoken, previous: Index.fit(
             entries, cache=cache, generic=lines, encoders=previous.encoders, previous=previous, languages=spoken
-        )
+        ),
+        cache,
     )
     candidates.use(shipped, index, generic, languages)
     found = candidates.broken(library, generic, languages)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,6 +94,9 @@ class Search:
         ids = tuple(dict.fromkeys([*(w for w in wanted if w in allowed), *sorted(allowed)]))
         outcome = Outcome.ANSWER if wanted and ids else Outcome.ESCALATE
         return Judgement(outcome, ids, 0.9 if wanted else 0.1)
+
+    def judge_all(self, asked: Sequence[tuple[str, Collection[str]]]) -> list[Judgement]:
+        return [self.judge(question, allowed) for question, allowed in asked]
 
 
 @dataclass

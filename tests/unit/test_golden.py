@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.app.contents import Contents, load_contents
 from bot.content import Shelf
 from bot.errors import Fault
 from tests.fakes import desk as fakes
+from tests.unit.test_search import letters
 
 ROWS: dict[str, Any] = {
     "schema": "answer/1", "version": 1, "state": "published", "group": "devices", "roles": ["all"], "severity": "S0",
@@ -48,8 +49,9 @@ class Knows:
 
     orders: Mapping[str, str]
 
-    def judge(self, question: str, allowed: Collection[str]) -> Said:
-        return Said(tuple(name for name in self.orders.get(question, "").split() if name in allowed))
+    def judge_all(self, asked: Sequence[tuple[str, Collection[str]]]) -> list[Said]:
+        orders = ((self.orders.get(question, "").split(), allowed) for question, allowed in asked)
+        return [Said(tuple(name for name in order if name in allowed)) for order, allowed in orders]
 
 
 def never() -> Knows:
@@ -175,6 +177,23 @@ def test_candidates_are_fitted_once_and_dropped_when_one_is_in_use() -> None:
     assert [] == ready.breaks(OLD)  # it was in use before
     ready.search(OLD)
     assert [new, OLD] == fits
+
+
+def test_a_trial_encodes_only_the_golden_questions_that_an_edit_brings(tmp_path: Path) -> None:
+    encoders, toy = letters()
+    ready = Candidates(
+        lambda entries, generic, languages, previous: Index.fit(
+            entries, generic=generic, previous=previous, languages=languages
+        ),
+        tmp_path,
+    )
+    index = Index.fit(OLD, encoders=encoders, languages=Languages({}))
+    ready.use(OLD, index, (), Languages({}))
+    new = library(*OLD.entries.values(), entry("more", "some more about more"))
+    ready.index(new, (), Languages({}))
+    toy.asked.clear()
+    assert [] == ready.breaks(new)
+    assert ["some more about more"] == toy.asked
 
 
 # the whole of it, on files

@@ -247,6 +247,33 @@ def test_two_views_encode_each_text_once_and_an_edit_only_what_it_changed(tmp_pa
     assert (main.asked, second.asked) == (["badge gone"], ["badge gone"])
 
 
+def test_many_questions_at_once_are_ranked_as_each_alone_and_their_vectors_kept(tmp_path: Path) -> None:
+    encoders, toy = letters()
+    index = Index.fit(ENTRIES, encoders=encoders, generic=("how tall is a giraffe",))
+    readers: list[set[str] | None] = [None, {"vpn", "usb", "badge"}, set(), {"laptop"}]
+    texts = ["vpn brokn", "…", "who signs the payroll", "wo ist mein laptop", "usb", "lost badge"]
+    asked = [(text, allowed) for text in texts for allowed in readers]
+    assert not index.knows_questions(tmp_path)
+    together = index.rank_all(asked, tmp_path)
+    assert index.knows_questions(tmp_path)
+    for ranking, alone in zip(together, [index.rank(*each) for each in asked], strict=True):
+        assert (ranking.read, ranking.language) == (alone.read, alone.language)
+        assert [item.id for item in ranking.candidates] == [item.id for item in alone.candidates]
+        assert (ranking.p1, ranking.p3) == pytest.approx((alone.p1, alone.p3), abs=1e-5)
+    toy.asked.clear()
+    assert together == index.rank_all(asked, tmp_path)
+    assert [] == toy.asked
+    assert [] == index.rank_all([])
+
+
+def test_a_quick_refit_knows_the_habits_of_its_entries_without_comparing_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Index.fit(ENTRIES, encoders=letters()[0], generic=("how tall is a giraffe",))
+    whole = before._states[0].arrays["habit"]
+    monkeypatch.setattr(Lexical, "similarities", None)  # it would be called
+    quick = Index.fit(ENTRIES, generic=("how tall is a giraffe",), previous=before)
+    assert np.allclose(whole, quick._states[0].arrays["habit"], atol=1e-6)
+
+
 def test_many_texts_are_encoded_on_threads_in_their_order() -> None:
     toy = Letters()
     texts = [f"text number {number}" for number in range(200)]

@@ -74,19 +74,22 @@ def test_an_edit_is_answered_by_every_replica_within_five_seconds(house: House, 
     path.with_suffix(".new").write_text(text, "utf-8")
     path.with_suffix(".new").replace(path)
     people = (f"person.{number:03}" for number in range(PEOPLE))
-    by_hand = waited(house, f"{name} one", f"Tell reception about the {name}.", people)
+    with Slowness() as while_by_hand:
+        by_hand = waited(house, f"{name} one", f"Tell reception about the {name}.", people)
     changes = {
         f"Tell reception about the {name}.": f"Bring the {name} to the gate.",
         f"{name} five": f"{name} six or more",
     }
     published(traffic.console, name, changes)
-    with Slowness() as slow:
+    with Slowness() as in_the_console:
         in_console = waited(house, f"{name} six or more", f"Bring the {name} to the gate.", people)
     house.until(lambda: 1 == len({file_of(house, name, one) for one in NAMES}), "the folders differ")
     assert "Bring the" in file_of(house, name, "three")
-    for how, seconds in (("by hand", by_hand), ("in the console", in_console)):
-        print(f"\nan edit {how} was live after", ", ".join(f"{one} {wait:.1f} s" for one, wait in seconds.items()))
-    assert max(in_console.values()) < LIVE * slow.times, f"on a machine that is {slow.times:.1f} times slower than idle"
+    took = (("by hand", by_hand, while_by_hand), ("in the console", in_console, in_the_console))
+    for how, seconds, slow in took:
+        waits = ", ".join(f"{one} {wait:.1f} s" for one, wait in seconds.items())
+        print(f"\nan edit {how} was live after {waits}, on a machine {slow.times:.1f} times slower than idle")
+    assert [] == [how for how, seconds, slow in took if max(seconds.values()) >= LIVE * slow.times]
 
 
 class Slowness:
