@@ -156,6 +156,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("slack_directory", "slack.directory", 0, "Slack: 1 to take people and user groups from there, too"),
     Setting("ticket_prefix", "desk.ticket_prefix", "SEC", "letters in front of ticket numbers"),
     Setting(
+        "undo_seconds",
+        "desk.undo_seconds",
+        10,
+        "seconds in which a reply or a verdict can be taken back; 0: none waits",
+    ),
+    Setting(
         "issuer", "signin.issuer", "", "OpenID Connect provider for the console; setting it ends the local web chat"
     ),
     Setting("signin_client", "signin.client_id", "", "Sign-in: client id that the provider knows the console by"),
@@ -343,6 +349,7 @@ class Settings:
     api_per_minute: int = 600
     slack_directory: int = 0
     ticket_prefix: str = "SEC"
+    undo_seconds: int = 10
     issuer: str = ""
     signin_client: str = ""
     signin_secret: str = field(default="", repr=False)
@@ -529,8 +536,7 @@ def _check(settings: Settings) -> None:
         raise ConfigError("server.workers: use at least 1")
     if settings.database and not settings.database.startswith(("postgresql://", "postgres://", "sqlite:///")):
         raise ConfigError("storage.database: use postgresql://…, sqlite:///path, or leave it empty")
-    if not re.fullmatch("[A-Z]{1,10}", settings.ticket_prefix):
-        raise ConfigError("desk.ticket_prefix: use up to ten letters, for example SEC")
+    _check_desk(settings)
     own = Path(settings.search)
     if settings.search not in SEARCHES and not (own.suffix == ".onnx" and own.is_file()):
         raise ConfigError("answers.search: use full, light, words, or the path of an ONNX model that is there")
@@ -572,6 +578,14 @@ def _check_tracker(settings: Settings) -> None:
         raise ConfigError("tracker.master: use secdesk or tracker")
     if settings.tracker_notes not in {0, 1}:
         raise ConfigError("tracker.notes: use 1 (internal notes go there too) or 0")
+
+
+def _check_desk(settings: Settings) -> None:
+    """What the help desk goes by."""
+    if not re.fullmatch("[A-Z]{1,10}", settings.ticket_prefix):
+        raise ConfigError("desk.ticket_prefix: use up to ten letters, for example SEC")
+    if not 0 <= settings.undo_seconds <= 60:
+        raise ConfigError("desk.undo_seconds: use 0 to 60")
 
 
 def _check_people(settings: Settings) -> None:

@@ -89,7 +89,10 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "delivery", ("id",), "created_at < :before AND state IN ('sent', 'failed', 'unreachable')",
         ),
     ),
-    "dialogues": (Rule("dialogue", ("person", "place"), "updated_at < :before"),),
+    "dialogues": (
+        Rule("dialogue", ("person", "place"), "updated_at < :before"),
+        Rule("unsent", ("id",), "at < :before AND back = 1"),
+    ),
     "questions": (Rule("question", ("id",), "at < :before"),),
     "events": (Rule("event", ("key",), "at < :before"),),
     "jobs": (Rule("outbox", ("id",), "created_at < :before AND due_at < :before AND state <> 'queued'"),),

@@ -7,7 +7,7 @@ form has an event id, so pressing twice does it once.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -25,6 +25,7 @@ from bot.errors import Conflict, NotFound, Refused, StoreUnavailable
 from bot.model import File, Person
 from bot.permissions import PERMISSIONS, Permission, allowed
 from bot.turn import Work
+from bot.undo import Sent
 
 FLASH = "secdesk_flash"
 FLASH_SECONDS = 60
@@ -74,10 +75,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Undo:
-    """The form that takes an action back: where it is sent below the console, and its fields."""
+    """The form that takes an action back: where it is sent below the console, its fields, and for how long (0: not bounded)."""
 
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    seconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,18 @@ class Frame:
                 change(work)
 
         self.services.work(run)
+
+    def sent(self, target: str, kind: str, number: str, sent: Sequence[Sent | None]) -> Done:
+        """What to say of a reply or a verdict: that it waits and can be taken back, or that it is on its way."""
+        params = {"number": number, "n": str(self.services.undo.seconds)}
+        if sent and sent[0]:
+            return Done(
+                target,
+                f"console.done.{kind}_waits",
+                params,
+                undo=Undo("/undo", {"id": sent[0].id, "ticket": number}, self.services.undo.seconds),
+            )
+        return Done(target, f"console.done.{kind}", params)
 
     def opened(self, look: Look, action: str, subject: str, **detail: str) -> None:
         """Write down that somebody opens what only who is written down may see. Raises `Unwritten`, and then it stays shut."""

@@ -20,11 +20,12 @@ from adapters.web.render import Post, render_card
 from adapters.web.run_pages import RunPages
 from adapters.web.signin import HOME
 from bot.cards import load
-from bot.errors import NotFound, Refused
+from bot.errors import Conflict, NotFound, Refused
 from bot.helpdesk.tickets import Ticket, TicketEvent
 from bot.model import SEVERITIES, Verdict
 from bot.reporting.reports import verdict_from
 from bot.turn import Work, place_from
+from bot.undo import Sent
 
 SHOWN = 200
 MAX_TEXT = 4_000
@@ -85,6 +86,7 @@ class QueuePages:
             frame.view("/queue/rows", self.rows, "see"),
             frame.view("/tickets/{number}", self.ticket, "see"),
             *self._accounts.routes(),
+            frame.change("/undo", self.undo, "work"),
             frame.change("/tickets/{number}/{verb}", self.act, "work"),
         ]
 
@@ -109,9 +111,11 @@ class QueuePages:
         self._services.openings.note(self._services.work, look.visit.session, row)
         view = look.asked("view", ("desk", "person"))
         requester = self._services.identities.who(ticket.requester)
+        back = self._services.undo.back(ticket.number, "reply", look.person)
         lines = [self._line(look, event) for event in self._services.tickets.timeline(ticket.number)]
         return self._frame.page(
             look, "ticket.html", ticket=ticket, view=view, requester=requester, lines=lines, severities=SEVERITIES,
+            waiting=self._services.undo.waiting(ticket.number), draft=back.fields["text"] if back else "",
             told=self._told(look, ticket) if view == "person" else (), mail=self._mail(ticket),
             channel=place_from(ticket.place).channel if ticket.place else "", event=secrets.token_hex(12),
             **(self._triage.of(ticket) if self._triage else {"triage": False}), **self._accounts.of(ticket),
@@ -124,10 +128,11 @@ class QueuePages:
         ticket, verb = self._ticket(look), look.request.path_params["verb"]
         number, person, tickets = ticket.number, look.person, self._services.tickets
         text = self._typed(look, fields)
+        if verb == "reply":
+            return self._reply(look, ticket, text, fields)
         changes = {
             "claim": lambda work: tickets.claim(work, number, person),
             "release": lambda work: tickets.release(work, number, person),
-            "reply": lambda work: tickets.reply(work, number, person, text),
             "note": lambda work: tickets.note(work, number, person, text),
             "resolve": lambda work: tickets.resolve(work, number, person, text),
             "reopen": lambda work: tickets.reopen(work, number, person),
@@ -138,7 +143,31 @@ class QueuePages:
         self._frame.once(look, fields, changes[verb])
         return Done(f"{HOME}/tickets/{number}", f"console.done.{verb}", {"number": number}, undo=_undo(ticket, verb))
 
+    def undo(self, look: Look, fields: Mapping[str, str]) -> Done:
+        """Take back a reply or a verdict that waits; the page that it came from has it in its form again."""
+        id_, back = fields.get("id", "")[:64], list[Sent]()
+        page = f"{HOME}/tickets/{self._services.tickets.get(fields.get('ticket', '')).number}"
+        try:
+            self._frame.once(
+                look, fields, lambda work: back.append(self._services.undo.take_back(work, id_, look.person))
+            )
+        except Conflict:
+            return Done(page, "ticket.too_late", {}, bad=True)
+        if back and back[0].kind == "verdict":
+            page = f"{HOME}/mail/{back[0].fields['sha256']}"
+        return Done(page, "console.done.undone", {})
+
     # inside
+
+    def _reply(self, look: Look, ticket: Ticket, text: str, fields: Mapping[str, str]) -> Done:
+        """The reply waits for some seconds, if nobody is in trouble."""
+        text, sent = self._services.tickets.needed(look.person, text), list[Sent | None]()
+
+        def send(work: Work) -> None:
+            sent.append(self._services.undo.send(work, "reply", ticket.number, look.person, {"text": text}))
+
+        self._frame.once(look, fields, send)
+        return self._frame.sent(f"{HOME}/tickets/{ticket.number}", "reply", ticket.number, sent)
 
     def _filtered(self, look: Look) -> dict[str, Any]:
         state = look.asked("state", STATES)
@@ -174,6 +203,8 @@ class QueuePages:
         text = event.text
         if event.kind == "severity":
             text = self._frame.say(look, f"console.severity.{text}")
+        if event.kind in {"undone", "unsent"}:
+            text = self._frame.say(look, f"console.waits.{text}")
         if event.kind == "verdict":
             kind, _, signs = text.partition(": ")
             text = "\n".join(filter(None, (self._frame.say(look, f"verdict.{kind}"), signs)))

@@ -24,7 +24,7 @@ from bot.model import Kind
 from bot.organisation import pick
 from bot.reporting.mail_desk import ACTIONS, KINDS, Dossier, MailDesk
 from bot.reporting.sharing import Shared, as_csv, as_json, as_misp, as_stix
-from bot.turn import Work
+from bot.undo import Sent
 
 SHOWN = 200
 MEASURED = 90 * 86_400.0  # seconds back that the time from delivery to report is measured over
@@ -76,6 +76,9 @@ class MailPages:
         dossier = self._dossier(look)
         self._frame.opened(look, "report.opened", dossier.number, mail=look_sha(look)[:16])
         wanted = look.request.query_params.get("kind", "")
+        back = self._services.undo.back(dossier.number, "verdict", look.person)
+        if back and not wanted and back.fields["sha256"] == look_sha(look):
+            return self._page(look, dossier, back.fields["kind"], back.fields["note"], every=bool(back.fields["every"]))
         return self._page(look, dossier, wanted if wanted in KINDS else "", "")
 
     def content(self, look: Look) -> Response:
@@ -95,12 +98,19 @@ class MailPages:
         if fields.get("do") != "send":
             return self._page(look, dossier, kind, note)
 
-        def judge(work: Work) -> None:
-            every = fields.get("every") == "1"
-            self._desk.judge(work, dossier.number, look.person, Kind(kind), note, look_sha(look), every=every)
-
-        self._frame.once(look, fields, judge)
-        return Done(self._address(look), "console.done.verdict", {"number": dossier.number})
+        given = {
+            "kind": kind,
+            "note": note,
+            "sha256": look_sha(look),
+            "every": "1" if fields.get("every") == "1" else "",
+        }
+        sent: list[Sent | None] = []
+        self._frame.once(
+            look,
+            fields,
+            lambda work: sent.append(self._services.undo.send(work, "verdict", dossier.number, look.person, given)),
+        )
+        return self._frame.sent(self._address(look), "verdict", dossier.number, sent)
 
     def export(self, look: Look, fields: Mapping[str, str]) -> Done | Response:
         """Indicators of the case as a file."""
@@ -170,12 +180,13 @@ class MailPages:
     def _dossier(self, look: Look) -> Dossier:
         return self._desk.dossier(look_sha(look))
 
-    def _page(self, look: Look, dossier: Dossier, kind: str, note: str) -> Response:
+    def _page(self, look: Look, dossier: Dossier, kind: str, note: str, *, every: bool = False) -> Response:
         response = self._frame.page(
             look, "mail_case.html", dossier=dossier, case=dossier.case, kinds=KINDS, kind=kind, note=note, max_note=MAX_NOTE,
             preview=self._preview(look, dossier, kind, note), tabs=TABS, tab=look.asked("tab", TABS), sha=look_sha(look),
             lines=self._services.tickets.timeline(dossier.number), actions=ACTIONS, dry=self._desk.control.dry,
-            control=self._desk.control.name, password=PASSWORD, event=secrets.token_hex(12),
+            control=self._desk.control.name, password=PASSWORD, event=secrets.token_hex(12), every=every,
+            waiting=self._services.undo.waiting(dossier.number),
             roles=[(key, pick(role.name, look.person.language)) for key, role in self._services.org().roles.items()
                    if key != DEFAULT_ROLE],
         )  # fmt: skip

@@ -41,6 +41,7 @@ from bot.ports import Clock, Directory, Row, Tx, Vault
 from bot.reporting.mail_desk import MailDesk
 from bot.settings import Settings
 from bot.turn import CoreStore, Work
+from bot.undo import Undo
 
 if TYPE_CHECKING:
     from adapters.web.oidc import Provider
@@ -167,6 +168,7 @@ class WebServices:
     sessions: SqlSessionStore
     console: ConsoleStore
     tickets: Tickets
+    undo: Undo
     words: Callable[[], Words]
     org: Callable[[], Organisation]
     handle: Callable[[Message], Awaitable[Reply]]

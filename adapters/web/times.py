@@ -29,6 +29,10 @@ class Times:
             month = f"{month} {then.year}"
         return self.say("time.day", day=then.day, month=month, time=f"{then:%H:%M}")
 
+    def second(self, moment: float) -> str:
+        """`14:30:05`, for what is about to happen."""
+        return f"{self._local(moment):%H:%M:%S}"
+
     def day(self, moment: float) -> str:
         """`2026-11-24`, to group by."""
         return f"{self._local(moment):%Y-%m-%d}"

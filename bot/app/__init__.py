@@ -69,6 +69,7 @@ from bot.app.sharing import shared_folder
 from bot.app.staff import attach_roster, habits, has_left, make_sources, make_targets, take_slack
 from bot.app.tracking import handlers as tracker_handlers
 from bot.app.tracking import make_tracking
+from bot.app.undoing import make_undo
 from bot.audit import AuditLog, AuditReport
 from bot.cards import Card, Link, as_text
 from bot.content import packaged_shelf
@@ -125,6 +126,7 @@ from bot.turn import (
     Work,
     place_from,
 )
+from bot.undo import JOB, Undo, key_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -200,6 +202,7 @@ class App:
     partners: Partners
     shared: SharedFolder
     updates: Updates
+    undo: Undo
     sweeper: Sweeper | None = None
     watch: Watch | None = None
     tracking: Tracking | None = None
@@ -327,6 +330,7 @@ class App:
             "reporting.prune": lambda _payload: self._tidy_mail(),
             "reporting.act": self._reporting("act", mail_desk(self).act),
             "desk.show": self.room.show,
+            JOB: lambda payload: self._finish(key_of(payload["id"]), self.undo.over, payload),
             "oncall.page": lambda payload: self._finish(payload["page"], self.calling.paging.call, payload),
             **self.calling.handlers(),
             **self.procedures.handlers(self._finish),
@@ -572,6 +576,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
     tickets = Tickets(
         tickets_sql, identities, oncall, words, lambda: contents.sla.current, settings.ticket_prefix,
         lambda text: redact(text).text, attachments, lambda: org().file.language,
+        lambda work, number: undo.settle(work, number),  # noqa: PLW0108 (made below)
     )  # fmt: skip
     relay = Relay(tickets, core, words, reach)
     calling = make_calling(
@@ -692,6 +697,15 @@ def build(  # noqa: PLR0915 (the list of what there is)
             address=settings.report_address,
         )
     )  # fmt: skip
+    undo = make_undo(
+        db,
+        identities,
+        tickets,
+        reports.outcome,
+        words,
+        lambda change: holder[0].work(change),  # noqa: PLW0108
+        settings.undo_seconds,
+    )
     desk = Desk(
         DeskParts(
             db=db, store=core, identities=identities, auditor=audit, clock=clock, organisation=org, emergencies=door,
@@ -717,7 +731,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         roster=roster, measures=measures, handing=handing, stop=[release],
         sources=sources, targets=targets, about=about,
         waves=waves, switchover=switchover, procedures=procedures, partners=partners, shared=shared,
-        updates=Updates(shipped, shared, authoring, authoring.parts.reload),
+        updates=Updates(shipped, shared, authoring, authoring.parts.reload), undo=undo,
     )  # fmt: skip
     front = FrontDesk(app)
     holder.append(app)

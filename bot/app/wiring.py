@@ -49,7 +49,7 @@ def web_services(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs) -> WebS
         containment=app.calling.containment, codes=app.calling.codes, procedures=procedures(app),
         settings=app.settings, clock=app.clock, vault=app.vault, identities=app.identities, directory=app.directory,
         core=app.core, web=app.web, sessions=app.sessions, console=SqlConsoleStore(app.db), provider=provider(app),
-        tickets=app.tickets,
+        tickets=app.tickets, undo=app.undo,
         words=lambda: app.organisation().words, org=app.organisation, handle=edge.handle, deliver=app.deliver,
         work=app.work, run=edge.run, health=lambda: health(app, jobs), knowledge=lambda: knowledge(app),
         nudge_plan=lambda: planned(app), verify_audit=app.verify_audit, redact=lambda text: redact(text).text,

@@ -146,7 +146,7 @@ class Tickets:
     """What can be done with tickets. Methods that change one take the caller's `Work`.
 
     `redact` takes pasted secrets out of what people type: not every way to a ticket leads through the desk. Without
-    `attachments` files are not taken.
+    `attachments` files are not taken. `settle` sends what waits at a ticket, before it is closed.
     """
 
     def __init__(
@@ -160,10 +160,11 @@ class Tickets:
         redact: Callable[[str], str] = lambda text: text,
         attachments: Attachments | None = None,
         language: Callable[[], str] = lambda: "en",
+        settle: Callable[[Work, str], object] = lambda _work, _number: None,
     ) -> None:
         self._store, self._identities, self._oncall = store, identities, oncall
         self._words, self._sla, self._prefix, self._redact = words, sla, prefix, redact
-        self._attachments, self._language = attachments, language
+        self._attachments, self._language, self._settle = attachments, language, settle
 
     # reading
 
@@ -399,7 +400,7 @@ class Tickets:
         if who == "us":
             if not row["owner"]:
                 raise Conflict(self._words().say(analyst.language, "ticket.not_handed", number=number))
-            self._needed(analyst, text)
+            self.needed(analyst, text)
         if row["state"] == "open":
             self._assign(work, row, analyst)
         self._store.change(work.tx, number, {"waiting": who})
@@ -443,7 +444,7 @@ class Tickets:
     def reply(self, work: Work, number: str, analyst: Person, text: str, files: Sequence[Sealed] = ()) -> None:
         """Answer the person; it reaches them where they asked. Replying to an unclaimed ticket claims it."""
         row = self._locked(work, number)
-        text = text.strip() and self._redact(text.strip()) if files else self._needed(analyst, text)
+        text = text.strip() and self._redact(text.strip()) if files else self.needed(analyst, text)
         if row["state"] == "open":
             self._assign(work, row, analyst)
         if text:
@@ -457,7 +458,7 @@ class Tickets:
     def note(self, work: Work, number: str, analyst: Person, text: str, files: Sequence[Sealed] = ()) -> None:
         """An internal note; the person never sees it."""
         self._locked(work, number)
-        self._event(work, number, analyst.key, "note", self._needed(analyst, text), visible=False)
+        self._event(work, number, analyst.key, "note", self.needed(analyst, text), visible=False)
         self._files(work, number, analyst.key, files, visible=False)
         work.audit(analyst.key, "ticket.note", number)
 
@@ -469,6 +470,7 @@ class Tickets:
         self, work: Work, number: str, analyst: Person, text: str = "", *, said: str = "ticket.resolved"
     ) -> None:
         """Close it and tell the person, who can reopen it."""
+        self._settle(work, number)
         row, text = self._locked(work, number), self._redact(text.strip())
         if row["state"] == "resolved":
             raise Conflict(self._words().say(analyst.language, "ticket.already_resolved", number=number))
@@ -519,6 +521,7 @@ class Tickets:
 
     def merge(self, work: Work, number: str, analyst: Person, into: str) -> None:
         """Close this one in favour of another; its people see and hear of the other one from now on."""
+        self._settle(work, number)
         row, target = (self._locked(work, one) for one in sorted((number, into)))  # always in one order
         row, target = (row, target) if row["number"] == number else (target, row)
         if row["merged_into"]:
@@ -631,7 +634,8 @@ class Tickets:
         work.publish(TicketChanged(number))
         return event
 
-    def _needed(self, analyst: Person, text: str) -> str:
+    def needed(self, analyst: Person, text: str) -> str:
+        """A text without pasted secrets. Raises `Refused` for none."""
         if not text.strip():
             raise Refused(self._words().say(analyst.language, "ticket.empty"))
         return self.clean(text.strip())

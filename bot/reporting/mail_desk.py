@@ -239,12 +239,6 @@ class MailDesk:
         """What reporters would read, in this person's language."""
         return self._outcome.preview(number, kind, note, person)
 
-    def judge(
-        self, work: Work, number: str, person: Person, kind: Kind, note: str, sha256: str, *, every: bool
-    ) -> None:
-        """One verdict for everybody who reported the case."""
-        self._outcome.judge(work, number, person, kind, note, sha256=sha256, every=every)
-
     # actions
 
     def target(self, run: Run, sha256: str, kind: str, person: Person) -> list[str]:

@@ -24,10 +24,9 @@ from bot.ports import Db, Payload
 from tests.contract.conftest import Emptied, in_schema
 from tests.fakes import desk as fakes
 from tests.fakes.desk import DANA, NOW, FakeChannel, FakeClock, House, InlineJobs, Says
-from tests.fakes.desk_process import FilePager, Process, message
+from tests.fakes.desk_process import FLOWS, FilePager, Process, answered, message
 
 contents, home = fakes.contents, fakes.home
-FLOWS = ("report", "escalate", "emergency")
 
 
 # killed at every step -----------------------------------------------------------------------------------------------
@@ -104,6 +103,9 @@ def recover(flow: str, folder: Path, db: Db, contents: Contents) -> tuple[House,
     event = message(house, flow)
     if not house.rows("SELECT key FROM event"):
         house.app.deliver(house.desk.handle(event).delivery)
+    if flow == "answer":
+        answered(house)
+        clock.forward(house.app.undo.seconds)
     house.app.core.requeue_lost(clock.now() - 60, clock.now())
     house.settle()
     assert house.desk.handle(event).repeated

@@ -121,7 +121,7 @@ def test_the_desk_over_the_whole_app(db: Any, home: Any, contents: Any) -> None:
             app.work(lambda work: desk.decide(work, "nothing", ines, approve=True))
         house.settle()
         assert [(item.state, "dry run" in item.result) for item in desk.dossier(sha).actions] == [("done", True)]
-        app.work(lambda work: desk.judge(work, "SEC-101", sam, Kind.SPAM, "", sha, every=False))
+        app.work(lambda work: app.reports.judge(work, "SEC-101", sam, Kind.SPAM, sha256=sha))
         house.settle()
         assert [row["ticket"] for row in desk.cases("judged", 10)] == ["SEC-101"]
         assert house.whole()

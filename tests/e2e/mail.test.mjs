@@ -95,7 +95,7 @@ test("a verdict by keyboard, without a script, previewed first", async () => {
   await page.locator(".preview").getByText("Known advertiser.").waitFor();
   await page.waitForLoadState();
   await page.locator("button[value=send]").press("Enter");
-  await page.getByText(/is on its way to everybody/).waitFor();
+  await page.getByText(/goes out to everybody/).waitFor();
   await page.context().close();
 });
 

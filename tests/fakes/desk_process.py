@@ -25,7 +25,7 @@ from bot.model import Action, File, Message
 from bot.ports import Db, Page, SentRef, Tx
 from tests.fakes.desk import DANA, MAIL, NOW, TROUBLE, FakeChannel, FakeClock, FakePager, House, Says, shared
 
-FLOWS = ("report", "escalate", "emergency")
+FLOWS = ("report", "escalate", "emergency", "answer")
 
 
 @dataclass
@@ -106,9 +106,18 @@ def message(house: House, flow: str) -> Message:
     more: dict[str, Any] = {
         "report": {"files": (File("parcel.eml", MAIL),)},
         "escalate": {"action": Action("tickets.person", "May I send this file?")},
+        "answer": {"action": Action("tickets.person", "May I send this file?")},
         "emergency": {"text": TROUBLE},
     }[flow]
     return Message(f"the-{flow}", house.person(DANA), house.place(DANA), at=NOW, **more)
+
+
+def answered(house: House) -> None:
+    """An analyst sends a reply, unless it was sent before."""
+    if house.rows("SELECT key FROM outbox WHERE kind = 'undo.over'"):
+        return
+    sam, fields = house.analyst(), {"text": "Yes, to this address."}
+    house.app.work(lambda work: house.app.undo.send(work, "reply", "SEC-101", sam, fields))
 
 
 def run(contents: Contents, order: dict[str, Any], steps: Steps) -> None:
@@ -123,6 +132,9 @@ def run(contents: Contents, order: dict[str, Any], steps: Steps) -> None:
     steps.armed = True
     reply = house.desk.handle(message(house, order["flow"]))
     house.app.deliver(reply.delivery)
+    if order["flow"] == "answer":
+        answered(house)
+        house.clock.forward(house.app.undo.seconds)
     for _ in range(3):
         house.sweeper.sweep()
         house.jobs.run()

@@ -85,22 +85,27 @@ class Here:
         return safe_view(data, name)
 
 
-def make(fixture: Fixture, control: FakeControl | None = None) -> MailDesk:
-    """The desk."""
-    store, campaigns, here = SqlReportStore(fixture.db), SqlCampaignStore(fixture.db), Here()
-    reports = Reports(
+def reports(fixture: Fixture) -> Reports:
+    """The pillar."""
+    return Reports(
         Parts(
-            db=fixture.db, store=store, campaigns=campaigns, core=fixture.core, auditor=fixture.audit, vault=fixture.vault,
+            db=fixture.db, store=SqlReportStore(fixture.db), campaigns=SqlCampaignStore(fixture.db),
+            core=fixture.core, auditor=fixture.audit, vault=fixture.vault,
             identities=fixture.identities, escalation=fixture.tickets, organisation=lambda: fixture.org, clock=fixture.clock,
-            admit=lambda _data, _name: None, examine=lambda _data, _name, _history: Examined(verdict(), {}), reader=here,
+            admit=lambda _data, _name: None, examine=lambda _data, _name, _history: Examined(verdict(), {}), reader=Here(),
             promise=lambda _severity, at: at + 3600, when=lambda _person, _to, _at: "soon",
             place_of=lambda key: None, listeners={},
         )
     )  # fmt: skip
+
+
+def make(fixture: Fixture, made: Reports, control: FakeControl | None = None) -> MailDesk:
+    """The desk."""
     return MailDesk(
         DeskParts(
-            db=fixture.db, store=SqlMailDeskStore(fixture.db), mails=store, campaigns=campaigns, vault=fixture.vault, viewer=here,
-            outcome=reports.outcome, alerts=reports.alerts, escalation=fixture.tickets, control=control or FakeControl(),
+            db=fixture.db, store=SqlMailDeskStore(fixture.db), mails=SqlReportStore(fixture.db),
+            campaigns=SqlCampaignStore(fixture.db), vault=fixture.vault, viewer=Here(),
+            outcome=made.outcome, alerts=made.alerts, escalation=fixture.tickets, control=control or FakeControl(),
             mailboxes=lambda: ["dana.reyes@northwind.example"], own_domains=lambda: ("northwind.example",),
             work=lambda tx: Work(tx, fixture.clock.now(), fixture.core, fixture.audit, {}), committed=lambda: None,
         )

@@ -44,6 +44,7 @@ from adapters.web.api.parts import ApiParts
 from adapters.web.app import create_web
 from adapters.web.services import KnowledgeState, Loaded, Planned, Remark, WebServices
 from adapters.web.signin import new_link
+from bot.app.undoing import make_undo
 from bot.audit import AuditLog
 from bot.cards import Button, Buttons, Card, Choices, Facts, Input, Steps, Text, load
 from bot.content import Faults, packaged_shelf
@@ -77,6 +78,7 @@ from bot.ports import Page
 from bot.settings import Settings
 from bot.tokens import Tokens
 from bot.turn import Dialogue, TicketRequest, Turn, Work, place_from
+from bot.undo import JOB
 from tests.fakes import mail_desk
 from tests.fakes.web_procedures import procedures
 
@@ -164,7 +166,15 @@ class Fixture:
             tickets_sql, [SilentPager()], lambda: rota, self.clock, lambda number: number,
             lambda key: person.id if (person := self.identities.who(key)) else "",
         )  # fmt: skip
-        self.tickets = Tickets(tickets_sql, self.identities, oncall, lambda: self.org.words, lambda: targets, "SEC")
+        self.tickets = Tickets(
+            tickets_sql,
+            self.identities,
+            oncall,
+            lambda: self.org.words,
+            lambda: targets,
+            "SEC",
+            settle=lambda work, number: self.undo.settle(work, number),  # noqa: PLW0108 (made below)
+        )
         self.oncall, self.channel = oncall, WebChannel(self.web, self.clock)
         duty_parts = DutyParts(
             tickets_sql, oncall, self.tickets, self.identities, lambda: self.org, self.chat_of, self.work, self.clock
@@ -183,13 +193,23 @@ class Fixture:
                               Check("knowledge", "ok", "84 answers")), ready=True)  # fmt: skip
         self.plan: Sequence[Planned] = ()
         self.handled: list[Message] = []
+        reports = mail_desk.reports(self)
+        self.undo = make_undo(
+            self.db,
+            self.identities,
+            self.tickets,
+            reports.outcome,
+            lambda: self.org.words,
+            self.work,
+            self.settings.undo_seconds,
+        )
         self.services = WebServices(
             settings=self.settings, clock=self.clock, vault=self.vault, identities=self.identities,
-            directory=self.directory, core=self.core, web=self.web, console=self.console, tickets=self.tickets,
+            directory=self.directory, core=self.core, web=self.web, console=self.console, tickets=self.tickets, undo=self.undo,
             words=lambda: self.org.words, org=lambda: self.org, handle=self.handle, deliver=self.deliver,
             sessions=self.sessions, work=self.work, run=self.run, health=lambda: self.health, knowledge=lambda: self.knowledge,
             nudge_plan=lambda: self.plan, verify_audit=lambda: self.audit.verify(self.db),
-            mail_desk=mail_desk.make(self, self.control),
+            mail_desk=mail_desk.make(self, reports, self.control),
             duty=duty, paging=Paging(duty_parts, duty, containment), containment=containment, codes=caller_codes,
             triage=Triage(SqlTriageStore(self.db), self.tickets, lambda who: at_the_desk(who, self.org), lambda: self.org.words),
         )  # fmt: skip
@@ -235,6 +255,15 @@ class Fixture:
         for delivery in work.deliveries:
             self.deliver(delivery)
         return result
+
+    def wait(self, seconds: float = 10.0) -> None:
+        """Let time go by, and what can no longer be taken back go out."""
+        if self.clock.at is not None:
+            self.clock.at += seconds
+        for row in self.core.due(self.clock.now() + seconds, 100):
+            if row["kind"] == JOB:
+                self.undo.over(json.loads(row["payload"]))
+                self.core.done(row["key"])
 
     def _provider(self) -> Any:
         if not self.settings.issuer:

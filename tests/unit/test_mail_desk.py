@@ -188,6 +188,8 @@ def test_a_verdict_is_previewed_and_then_answers_everybody(fixture: Fixture, sha
     assert fixture.db.query("SELECT decided_by FROM campaign") == [{"decided_by": "secdesk"}]
     answer = post(sam, sha, "verdict", kind="spam", note="We know this sender.", do="send")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/console/mail/{sha}")
+    assert fixture.db.query("SELECT decided_by FROM campaign") == [{"decided_by": "secdesk"}]
+    fixture.wait()
     run_jobs(fixture)
     for who in ("dana.reyes", "tom.whitaker"):
         browser = fixture.client()

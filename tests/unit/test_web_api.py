@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -229,6 +230,7 @@ def test_a_ticket_from_open_to_closed(fixture: Fixture) -> None:
     ):  # fmt: skip
         response = program.post(f"{place}/{verb}", json=body)
         assert 200 == response.status_code, (verb, response.text)
+        fixture.wait()
     ticket = program.get(place).json()
     assert {
         "state": "resolved",
@@ -288,12 +290,52 @@ def test_a_change_on_an_old_state_is_refused(fixture: Fixture) -> None:
     assert 422 == program.post(f"{path}/note", json={"text": "four"}, headers={"If-Match": "x"}).status_code
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tickets/SEC-104/reply", {"text": "Send it."}),
+        ("/reports/SEC-103/verdict", {"kind": "spam", "note": "Known."}),
+    ],
+)
+def test_what_waits_is_taken_back_by_whoever_sent_it(fixture: Fixture, path: str, body: dict[str, str]) -> None:
+    program, other = client(fixture), client(fixture, who="ines.brandt")
+    sent = program.post(BASE + path, json=body, headers={"Idempotency-Key": "k"})
+    assert 200 == sent.status_code, sent.text
+    answer = sent.json()
+    assert pytest.approx(fixture.clock.now() + 10, abs=5) == datetime.fromisoformat(answer["goes_out_at"]).timestamp()
+    assert answer == program.post(BASE + path, json=body, headers={"Idempotency-Key": "k"}).json()
+    assert 409 == other.delete(answer["undo"]).status_code
+    before = fixture.db.query("SELECT COUNT(*) AS n FROM delivery")
+    undone = program.delete(answer["undo"])
+    assert (200, path.split("/")[2]) == (undone.status_code, undone.json()["id"])
+    assert 409 == program.delete(answer["undo"]).status_code
+    fixture.wait()
+    assert before == fixture.db.query("SELECT COUNT(*) AS n FROM delivery")
+    kinds = [
+        event["kind"] for event in program.get(undone.json()["href"].replace("reports", "tickets")).json()["timeline"]
+    ]
+    assert ("undone", False, False) == (kinds[-1], "reply" in kinds, "outcome" in kinds)
+
+
+def test_what_has_gone_out_and_what_never_waits_is_not_taken_back(fixture: Fixture) -> None:
+    program = client(fixture)
+    answer = program.post(f"{BASE}/tickets/SEC-104/reply", json={"text": "Send it."}).json()
+    fixture.wait()
+    assert 409 == program.delete(answer["undo"]).status_code
+    at_once = program.post(f"{BASE}/tickets/SEC-101/reply", json={"text": "Pull the plug."})  # an emergency
+    assert (None, None) == (at_once.json()["goes_out_at"], at_once.json()["undo"])
+    kinds = [event["kind"] for event in program.get(f"{BASE}/tickets/SEC-101").json()["timeline"]]
+    assert "reply" == kinds[-1]
+
+
 def test_a_verdict_answers_who_reported(fixture: Fixture) -> None:
     program = client(fixture)
     case = get(program, "/reports/SEC-103").json()
     assert (False, "IT Service <it@nοrthwind-help[.]example>") == (case["judged_by_a_person"], case["sender"])
     response = program.post(f"{BASE}/reports/SEC-103/verdict", json={"kind": "likely_phishing", "note": "It is false."})
     assert 200 == response.status_code, response.text
+    assert [] == get(program, "/reports", state="judged").json()["items"]
+    fixture.wait()
     assert ["SEC-103"] == [one["ticket"] for one in get(program, "/reports", state="judged").json()["items"]]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from adapters.web.api import shapes
 from adapters.web.api.shapes import Query, Who
 from adapters.web.services import WebServices
 from bot.errors import SecdeskError
@@ -17,6 +18,7 @@ from bot.model import Person
 from bot.permissions import Permission
 from bot.tokens import Token
 from bot.turn import Work
+from bot.undo import Sent
 
 BASE = "/api/v1"
 PATH_PART = r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,119}"
@@ -65,7 +67,7 @@ class Call:
 
 
 Read = Callable[[Call], BaseModel]
-Change = Callable[[Call, Work], tuple[str, str]]  # (id, address below `BASE`) of what was changed
+Change = Callable[[Call, Work], tuple[str, str] | shapes.Changed]  # (id, address below `BASE`) of what was changed
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,14 @@ class Endpoint:
     def id(self) -> str:
         """`get_tickets_number`, for the description."""
         return "_".join([self.method.lower(), *re.findall(r"\w+", self.path)])
+
+
+def sent_shape(name: str, place: str, sent: Sent | None) -> shapes.Sent:
+    """What a change says that can be taken back."""
+    if sent is None:
+        return shapes.Sent(id=name, href=BASE + place, goes_out_at=None, undo=None)
+    undo = f"{BASE}/unsent/{sent.id}"
+    return shapes.Sent(id=name, href=BASE + place, goes_out_at=shapes.moment(sent.due_at), undo=undo)
 
 
 def cursor_of(*parts: object) -> str:

@@ -19,7 +19,10 @@ ABOUT = (
     "procedures not those steps that two people do between them.\n\n"
     "Lists come in pages: `next` is the `cursor` of the page that follows. Changes take an `Idempotency-Key`: the same key with "
     "the same request has its effect once and gets the same answer for a day. Changes of a ticket take `If-Match` with its "
-    "`ETag`. Errors are RFC 9457 problems."
+    "`ETag`. Errors are RFC 9457 problems.\n\n"
+    "A reply and a verdict wait for some seconds before anybody is told: the answer says when it goes out (`goes_out_at`) and "
+    "what to `DELETE` to take it back (`undo`). In an emergency they go out at once. What closes the ticket sends what waits "
+    "there first."
 )
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.web.api import shapes
-from adapters.web.api.endpoint import Call, Endpoint, cursor_of, place_of
+from adapters.web.api.endpoint import Call, Endpoint, cursor_of, place_of, sent_shape
 from bot.errors import NotFound
-from bot.model import Kind
 from bot.ports import Row
 from bot.reporting.mail_desk import Dossier, MailDesk
 from bot.turn import Work
@@ -41,13 +40,12 @@ def endpoints(desk: MailDesk) -> list[Endpoint]:
             reporters=len(dossier.reporters), reached=dossier.reach[0], warned=dossier.reach[1],
         )  # fmt: skip
 
-    def judge(call: Call, work: Work) -> tuple[str, str]:
+    def judge(call: Call, work: Work) -> shapes.Sent:
         dossier, body = _dossier(call), call.body
-        note = call.services.redact(body.note)
-        desk.judge(
-            work, dossier.number, call.person, Kind(body.kind), note, str(dossier.row["sha256"]), every=body.every
-        )
-        return dossier.number, f"/reports/{dossier.number}"
+        fields = {"kind": body.kind, "note": call.services.redact(body.note), "sha256": str(dossier.row["sha256"]),
+                  "every": "1" if body.every else ""}  # fmt: skip
+        sent = call.services.undo.send(work, "verdict", dossier.number, call.person, fields)
+        return sent_shape(dossier.number, f"/reports/{dossier.number}", sent)
 
     def _dossier(call: Call) -> Dossier:
         row = call.services.console.mail_of_ticket(call.services.tickets.get(call.path["number"]).number)
@@ -60,7 +58,7 @@ def endpoints(desk: MailDesk) -> list[Endpoint]:
                  query=shapes.ReportQuery),
         Endpoint("GET", "/reports/{number}", "see", "Reported mail", "A case by its ticket", shapes.ReportWhole, one),
         Endpoint("POST", "/reports/{number}/verdict", "work", "Reported mail", "Give a person's verdict; it answers everybody "
-                 "who reported it", shapes.Changed, change=judge, body=shapes.Judged),
+                 "who reported it", shapes.Sent, change=judge, body=shapes.Judged),
     ]  # fmt: skip
 
 

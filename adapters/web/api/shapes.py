@@ -89,6 +89,14 @@ class Changed(Out):
     href: str
 
 
+class Sent(Changed):
+    """What was sent. It waits until `goes_out_at`; until then `DELETE` of `undo` takes it back. Both are null if it went out at
+    once, as it does in an emergency."""
+
+    goes_out_at: datetime | None
+    undo: str | None
+
+
 class Me(Out):
     """The token that asks."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from adapters.web.api import shapes
-from adapters.web.api.endpoint import Call, Endpoint, Wanted, cursor_of, place_of
+from adapters.web.api.endpoint import Call, Endpoint, Wanted, cursor_of, place_of, sent_shape
 from bot.errors import Conflict, NotFound
 from bot.helpdesk import tickets as desk
 from bot.helpdesk.triage import Filter
@@ -27,7 +27,7 @@ def endpoints(place_of_person: Callable[[str], Place | None]) -> list[Endpoint]:
         Endpoint("POST", "/tickets", "work", "Tickets", "Open one for somebody", shapes.Changed,
                  change=partial(_opened, place_of_person), body=shapes.Opened, status=201),
         Endpoint("GET", one, "see", "Tickets", "One with its timeline", shapes.TicketWhole, shown),
-        put(path=f"{one}/reply", summary="Answer the requester", change=_reply, body=shapes.Said),
+        put(path=f"{one}/reply", summary="Answer the requester", change=_reply, body=shapes.Said, answer=shapes.Sent),
         put(path=f"{one}/note", summary="Write a note that the requester never sees", change=_note, body=shapes.Said),
         put(path=f"{one}/assign", summary="Take it, or give it to somebody", change=_assign, body=shapes.Assigned),
         put(path=f"{one}/release", summary="Put it back into the queue", change=_release),
@@ -35,6 +35,8 @@ def endpoints(place_of_person: Callable[[str], Place | None]) -> list[Endpoint]:
         put(path=f"{one}/sort", summary="Severity, team, priority, tags", change=_sort, body=shapes.Sorted),
         put(path=f"{one}/merge", summary="Close it in favour of another", change=_merge, body=shapes.Into),
         put(path=f"{one}/link", summary="Link it to another", change=_link, body=shapes.Linked),
+        Endpoint("DELETE", "/unsent/{id}", "work", "Tickets", "Take back a reply or a verdict before it goes out",
+                 shapes.Changed, change=_undo),
         put(path=f"{one}/hand-over", summary="Hand it to a partner, or take it back", change=_hand, body=shapes.Handed),
     ]  # fmt: skip
 
@@ -127,10 +129,16 @@ def _at(number: str) -> tuple[str, str]:
     return number, f"/tickets/{number}"
 
 
-def _reply(call: Call, work: Work) -> tuple[str, str]:
+def _reply(call: Call, work: Work) -> shapes.Sent:
     number = _held(call, work)
-    call.services.tickets.reply(work, number, call.person, call.services.redact(call.body.text))
-    return _at(number)
+    text = call.services.tickets.needed(call.person, call.services.redact(call.body.text))
+    sent = call.services.undo.send(work, "reply", number, call.person, {"text": text})
+    return sent_shape(*_at(number), sent)
+
+
+def _undo(call: Call, work: Work) -> tuple[str, str]:
+    """Only by whoever the token acts as."""
+    return _at(call.services.undo.take_back(work, call.path["id"], call.person).ticket)
 
 
 def _note(call: Call, work: Work) -> tuple[str, str]:

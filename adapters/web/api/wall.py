@@ -145,12 +145,12 @@ class Wall:
                 raise Wanted(
                     422, "this Idempotency-Key came with another request", (("header.Idempotency-Key", "used"),)
                 )
-            return _changed(Changed.model_validate_json(before["body"]), int(before["status"]), again=True)
+            return _changed(endpoint.answer.model_validate_json(before["body"]), int(before["status"]), again=True)
         assert endpoint.change is not None  # noqa: S101 (one of the two)
         work.auditor = Marked(work.auditor, call.token.id)
-        name, place = endpoint.change(call, work)
+        found = endpoint.change(call, work)
         work.audit(call.person.key, "api.change", call.token.id, what=endpoint.id)
-        changed = Changed(id=name, href=BASE + place)
+        changed = found if isinstance(found, Changed) else Changed(id=found[0], href=BASE + found[1])
         if key:
             store.finish(work.tx, call.token.id, key, endpoint.status, changed.model_dump_json())
         return _changed(changed, endpoint.status)
@@ -192,8 +192,8 @@ def _shown(found: BaseModel, status: int) -> Response:
     return Response(data, status, headers, "application/json")
 
 
-def _changed(changed: Changed, status: int, *, again: bool = False) -> Response:
-    headers = {"Location": changed.href} if status == 201 else {}
+def _changed(changed: BaseModel, status: int, *, again: bool = False) -> Response:
+    headers = {"Location": changed.href} if status == 201 and isinstance(changed, Changed) else {}
     if again:
         headers["Idempotency-Replayed"] = "true"
     return Response(changed.model_dump_json(), status, headers, "application/json")

@@ -68,6 +68,25 @@
   const asked = location.hash.match(/^#key-([a-z])$/);
   if (asked) reach(asked[1], false);
 
+  // What can be taken back for some seconds: then the button goes, and a ticket's timeline shows what was sent.
+  for (const form of document.querySelectorAll("form.undo[data-left]")) {
+    setTimeout(() => {
+      if (form.contains(document.activeElement)) document.getElementById("main").focus({ preventScroll: true });
+      form.remove();
+    }, form.dataset.left * 1000);
+  }
+
+  async function sent(looks) {
+    const response = await fetch(location.pathname);
+    const fresh = response.ok && !response.redirected && new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".timeline");
+    if (!fresh) return;
+    if (fresh.querySelector(".waits")) { if (looks) setTimeout(() => sent(looks - 1), 2000); } else document.querySelector(".timeline").replaceWith(fresh);
+  }
+  if (document.querySelector("#reply") && document.querySelector(".timeline .waits")) {
+    const left = Math.max(...[...document.querySelectorAll("form.undo[data-left]")].map((form) => Number(form.dataset.left)), 1);
+    setTimeout(() => sent(10).catch(() => { /* the next look at the page shows it */ }), left * 1000 + 1500);
+  }
+
   if (!rows?.dataset.source) return;
 
   // New rows in place of the old: the focus stays on its ticket, and where that has gone, on the one that took its place.
