@@ -7,6 +7,7 @@ are made of it; a test compares it with the tables that the migrations make, on 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -26,9 +27,11 @@ class Held(Shape):
 
 
 class Elsewhere(Shape):
-    """A place outside of the tables."""
+    """A place outside of the tables; `of` names tables of which something goes there."""
 
+    name: Texts
     says: Texts
+    of: list[Name] = []
 
 
 class Table(Shape):
@@ -56,13 +59,18 @@ class DataMap(Shape):
     elsewhere: dict[Name, Elsewhere]
     tables: dict[Name, Table]
 
+    def goes(self, table: str) -> list[Elsewhere]:
+        """The places outside that something of a table goes to."""
+        return [place for place in self.elsewhere.values() if table in place.of]
+
     def personal(self, table: str) -> bool:
         """Whether anything in the table is about somebody."""
         return any(self.holds[held].personal for _, held, _ in self.tables[table].columns())
 
 
+@cache
 def load_data_map() -> DataMap:
-    """The declaration that ships. Raises `ContentError`."""
+    """The declaration that ships, read once. Raises `ContentError`."""
     faults = Faults()
     found = packaged_shelf().file(FILE)
     document = parse(found[0], found[1], faults) if found else None

@@ -26,7 +26,7 @@ PERMISSIONS: Final[Mapping[Permission, frozenset[ConsoleRole]]] = {
     "write": frozenset({"author", "admin"}),  # drafts of answers, lessons, procedures
     "approve": frozenset({"approver", "admin"}),  # the second person: publishing, purges, blocks, steps at an account
     "send": frozenset({"approver", "admin"}),  # what reaches many people: campaigns, waves, comparisons
-    "manage": frozenset({"admin"}),  # sessions of others, API tokens
+    "manage": frozenset({"admin"}),  # sessions of others, API tokens, legal holds
 }
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Protocol
 from pydantic import Field, StringConstraints, model_validator
 
 from bot.content import Faults, Shape, Shelf, parse, read
-from bot.errors import NotFound, Refused
+from bot.errors import Conflict, NotFound, Refused
 from bot.ports import Row, Tx
 from bot.turn import Work
 
@@ -123,7 +123,7 @@ class HoldStore(Protocol):
         """False if it was on hold already."""
         ...
 
-    def release(self, tx: Tx, subject: str, by: str, at: float) -> bool: ...
+    def release(self, tx: Tx, subject: str, by: str, why: str, at: float) -> bool: ...
 
     def holds(self, *, open_only: bool) -> list[Row]: ...
 
@@ -136,6 +136,15 @@ class Due:
     kind: Kind
     days: int
     due: int
+
+
+@dataclass(frozen=True)
+class Night:
+    """When it last ran, and how many rows of each kind went. `waited`: it only looked, since the clock did not go on."""
+
+    at: float
+    gone: Mapping[str, int]
+    waited: bool = False
 
 
 class Retention:
@@ -170,7 +179,7 @@ class Retention:
             log.warning(
                 "nothing is deleted tonight: the last night is long ago. If the clock is right, tomorrow's does it"
             )
-            self._note(work, {})
+            self._note(work, {}, waited=True)
             return {}
         return self.run(work, now)
 
@@ -181,33 +190,25 @@ class Retention:
         self._note(work, done)
         return done
 
-    def last(self) -> dict[str, int]:
-        """What went in the last night."""
-        said: dict[str, int] = json.loads(self._store.noted(RAN) or "{}")
-        return said
+    def last(self) -> Night | None:
+        """The last night; None if there was none."""
+        said = json.loads(self._store.noted(RAN) or "{}")
+        return Night(self._store.noted_at(RAN), said["gone"], said["waited"]) if "gone" in said else None
 
     # legal holds
 
     def hold(self, work: Work, subject: str, why: str, by: str) -> None:
-        """From now on nothing of this ticket or run goes. Raises `NotFound`, and `Refused` without a reason."""
+        """From now on nothing of this ticket or run goes. Raises `NotFound`, `Refused` without a reason, and `Conflict`."""
         if not self._holds.exists(subject):
             raise NotFound(subject)
-        if not why.strip():
-            raise Refused("A legal hold needs a reason")
-        row = {
-            "id": uuid.uuid4().hex,
-            "subject": subject,
-            "why": self._redact(why.strip())[:500],
-            "placed_by": by,
-            "at": work.at,
-        }
+        row = {"id": uuid.uuid4().hex, "subject": subject, "why": self._reason(why), "placed_by": by, "at": work.at}
         if not self._holds.place(work.tx, row):
-            raise Refused(f"{subject} is on hold already")
+            raise Conflict(f"{subject} is on hold already")
         work.audit(by, "privacy.hold", subject)
 
-    def release(self, work: Work, subject: str, by: str) -> None:
-        """Its time counts again. Raises `NotFound` for what is not on hold."""
-        if not self._holds.release(work.tx, subject, by, work.at):
+    def release(self, work: Work, subject: str, why: str, by: str) -> None:
+        """Its time counts again. Raises `NotFound` for what is not on hold, and `Refused` without a reason."""
+        if not self._holds.release(work.tx, subject, by, self._reason(why), work.at):
             raise NotFound(subject)
         work.audit(by, "privacy.release", subject)
 
@@ -215,9 +216,14 @@ class Retention:
         """Legal holds, the newest first."""
         return self._holds.holds(open_only=open_only)
 
-    def _note(self, work: Run, done: Mapping[str, int]) -> None:
+    def _reason(self, why: str) -> str:
+        if not why.strip():
+            raise Refused("A legal hold needs a reason, and so does lifting one")
+        return self._redact(why.strip())[:500]
+
+    def _note(self, work: Run, done: Mapping[str, int], *, waited: bool = False) -> None:
         def note(change: Work) -> int:
-            self._store.note(change.tx, RAN, json.dumps(done), change.at)
+            self._store.note(change.tx, RAN, json.dumps({"gone": done, "waited": waited}), change.at)
             return 0
 
         work(note)

@@ -77,7 +77,7 @@ _TEXTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("attachment", ("id",), ("name",)),
     ("containment", ("id",), ("result",)),
     ("mail_action", ("id",), ("result",)),
-    ("legal_hold", ("id",), ("why",)),
+    ("legal_hold", ("id",), ("why", "released_why")),
     ("wave", ("id",), ("title",)),
     ("ticket_view", ("id",), ("name",)),
     ("ticket_tag", ("ticket", "tag"), ("tag",)),

@@ -240,9 +240,10 @@ class SqlHoldStore:
                  ON CONFLICT DO NOTHING RETURNING id"""
         return bool(tx.query(sql, **row))
 
-    def release(self, tx: Tx, subject: str, by: str, at: float) -> bool:
-        sql = "UPDATE legal_hold SET released_by = :by, released_at = :at WHERE subject = :subject AND released_at = 0"
-        return tx.execute(sql, subject=subject, by=by, at=at) == 1
+    def release(self, tx: Tx, subject: str, by: str, why: str, at: float) -> bool:
+        sql = """UPDATE legal_hold SET released_by = :by, released_why = :why, released_at = :at
+                 WHERE subject = :subject AND released_at = 0"""
+        return tx.execute(sql, subject=subject, by=by, why=why, at=at) == 1
 
     def holds(self, *, open_only: bool) -> list[Row]:
         where = "WHERE released_at = 0" if open_only else ""

@@ -33,6 +33,7 @@ from adapters.web.pages import Pages
 from adapters.web.partner_pages import PartnerPages
 from adapters.web.people import Chosen
 from adapters.web.people_pages import PeoplePages
+from adapters.web.privacy_pages import PrivacyPages
 from adapters.web.procedure_pages import ProcedurePages
 from adapters.web.run_pages import RunPages
 from adapters.web.security import UPLOAD_BYTES, Guard
@@ -79,7 +80,7 @@ def _there(services: WebServices, frame: Frame) -> Iterator[BaseRoute]:
         (MailPages, services.mail_desk), (KnowledgePages, services.authors), (TrackerPages, services.tracking),
         (MeasurementPages, services.measures), (FigurePages, services.figures), (CampaignPages, services.campaigns),
         (UnansweredPages, services.unanswered), (CodePages, services.codes), (ProcedurePages, services.procedures),
-        (RunPages, services.procedures), (PartnerPages, services.partners),
+        (RunPages, services.procedures), (PartnerPages, services.partners), (PrivacyPages, services.retention),
     )  # fmt: skip
     for pages, part in parts:
         if part is not None:

@@ -46,6 +46,7 @@ _NAVIGATION = (  # (path, icon, key of the words), in reading order
     ("/measurement", "chart", "console.nav.measurement"),
     ("/access", "person", "console.nav.access"),
     ("/audit", "list", "console.nav.audit"),
+    ("/privacy", "clock", "console.nav.privacy"),
     ("/tokens", "lock", "console.nav.tokens"),
     ("/health", "pulse", "console.nav.health"),
 )

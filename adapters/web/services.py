@@ -39,6 +39,7 @@ from bot.organisation import Organisation, Words
 from bot.people import Identities
 from bot.ports import Clock, Directory, Row, Tx, Vault
 from bot.reporting.mail_desk import MailDesk
+from bot.retention import Retention
 from bot.settings import Settings
 from bot.turn import CoreStore, Work
 from bot.undo import Undo
@@ -204,6 +205,7 @@ class WebServices:
     partners: PartnerServices | None = None  # without: no pages of partners
     codes: CallerCodes | None = None  # without: no page for who is on the phone
     procedures: Procedures | None = None  # without: no pages of procedures
+    retention: Retention | None = None  # without: no page of privacy
     mail_search: MailSearch | None = None  # without: reported mail is not searched
 
     def desk_person(self, key: str) -> Person | None:

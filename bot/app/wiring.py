@@ -59,7 +59,7 @@ def web_services(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs) -> WebS
         triage=app.triage, measures=app.measures, figures=make_figures(app), api=make_api(app),
         handed=app.handing.out, sources=app.sources,
         partners=PartnerServices(app.partners, printed), targets=app.targets, about=app.about,
-        duty=app.calling.duty, paging=app.calling.paging, mail_search=SqlMailSearch(app.db),
+        duty=app.calling.duty, paging=app.calling.paging, mail_search=SqlMailSearch(app.db), retention=app.retention,
     )  # fmt: skip
 
 

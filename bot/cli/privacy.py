@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("verb", nargs="?", default="retention", choices=VERBS, help=says, metavar="VERB")
     parser.add_argument("name", nargs="?", default="", help="hold, release: SEC-101 or RUN-7; export: id or address")
     parser.add_argument("--as", dest="person", default="", help="hold, release: id or address of who decides")
-    parser.add_argument("--why", default="", help="hold: the reason")
+    parser.add_argument("--why", default="", help="hold, release: the reason")
     parser.add_argument("--apply", action="store_true", help="retention: delete it now, as every night")
     parser.add_argument("--out", type=Path, help="export: write here, a file that is not there yet")
     parser.add_argument("--json", action="store_true", help="retention, map, holds: as JSON")
@@ -104,7 +104,7 @@ def _decide(app: App, options: argparse.Namespace) -> int:
         if options.verb == "hold":
             app.work(lambda work: app.retention.hold(work, options.name, options.why, met.key))
         else:
-            app.work(lambda work: app.retention.release(work, options.name, met.key))
+            app.work(lambda work: app.retention.release(work, options.name, options.why, met.key))
     except NotFound:
         raise NotFound(f"{options.name} is neither a ticket nor a run, or is not on hold") from None
     print(f"{options.name} is on legal hold" if options.verb == "hold" else f"{options.name} is released")

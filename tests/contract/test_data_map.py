@@ -97,3 +97,12 @@ def test_what_is_sealed_can_be_resealed_and_is_opened_for_its_person(declared: D
     }  # the organisation's: its people come by their profile
     assert {("console_session", "hint"), ("slack_install", "sealed"), *files} == sealed - opened
     assert {"console_session", "slack_install"} <= SECRET
+
+
+def test_a_place_outside_names_tables_that_there_are_and_itself_in_every_language(declared: DataMap) -> None:
+    assert [] == [table for place in declared.elsewhere.values() for table in place.of if table not in declared.tables]
+    texts = [text for place in declared.elsewhere.values() for text in (place.name, place.says)]
+    assert [] == [text for text in texts if LANGUAGES != set(text)]
+    assert ["chat", "mail_server"] == [
+        name for name, place in declared.elsewhere.items() if place in declared.goes("delivery")
+    ]

@@ -36,7 +36,7 @@ def test_what_is_held_stays_and_goes_once_it_is_released(house: House) -> None:
     known = app.identities.as_met(key)
     assert known is not None
     assert known.name == "Dana Reyes"  # who it was is part of what is held
-    app.work(lambda work: app.retention.release(work, held, "p_admin"))
+    app.work(lambda work: app.retention.release(work, held, "settled", "p_admin"))
     again = app.forget(DANA)
     assert () == again.held
     left = house.everything().casefold()
@@ -52,6 +52,6 @@ def test_a_held_mail_stays_with_who_reported_it(house: House) -> None:
     house.app.work(lambda work: house.app.retention.hold(work, number, "evidence", "p_admin"))
     assert (number,) == house.app.forget(DANA).held
     assert (1, 1) == (house.count("mail"), house.count("submission"))
-    house.app.work(lambda work: house.app.retention.release(work, number, "p_admin"))
+    house.app.work(lambda work: house.app.retention.release(work, number, "settled", "p_admin"))
     house.app.forget(DANA)
     assert (0, 0) == (house.count("mail"), house.count("submission"))

@@ -11,9 +11,9 @@ import pytest
 from adapters.stores.retention import RULES, SqlRetentionStore
 from bot import retention
 from bot.content import Faults, packaged_shelf
-from bot.errors import ContentError, NotFound, Refused
+from bot.errors import Conflict, ContentError, NotFound, Refused
 from bot.ports import Db
-from bot.retention import DAY, load_retention
+from bot.retention import DAY, Night, load_retention
 from tests.fakes import desk as fakes
 from tests.fakes.desk import DANA, INES, JONAS, NONSENSE, House
 
@@ -102,12 +102,13 @@ def test_what_is_on_legal_hold_stays_until_it_is_released(house: House) -> None:
     assert {""} == {text for kind, text in house.timeline(free) if kind not in ("severity", "verdict")}
     talk = house.rows("SELECT ticket FROM utterance WHERE ticket IN (:a, :b)", a=held, b=free)
     assert {held} == {row["ticket"] for row in talk}
-    app.work(lambda work: app.retention.release(work, held, "p_admin"))
+    app.work(lambda work: app.retention.release(work, held, "settled", "p_admin"))
     run(house)
     assert {""} == {text for kind, text in house.timeline(held) if kind not in ("severity", "verdict")}
     assert ["privacy.hold", "privacy.release"] == [one for one in house.audited() if one.startswith("privacy.")]
     (row,) = app.retention.holds(open_only=False)
     assert (held, "claim of the insurer", house.clock.now()) == (row["subject"], row["why"], row["released_at"])
+    assert "settled" == row["released_why"]
 
 
 def test_the_content_of_a_mail_on_hold_stays_too(house: House) -> None:
@@ -117,7 +118,7 @@ def test_the_content_of_a_mail_on_hold_stays_too(house: House) -> None:
     house.app.work(lambda work: house.app.retention.hold(work, number, "evidence", "p_admin"))
     later(house, 400)
     assert 0 == house.app.work(house.app.prune_mail)
-    house.app.work(lambda work: house.app.retention.release(work, number, "p_admin"))
+    house.app.work(lambda work: house.app.retention.release(work, number, "settled", "p_admin"))
     assert 1 == house.app.work(house.app.prune_mail)
 
 
@@ -140,11 +141,13 @@ def test_holds_are_for_what_there_is_and_need_a_reason(house: House) -> None:
     with pytest.raises(Refused, match="reason"):
         app.work(lambda work: app.retention.hold(work, number, "  ", "p"))
     app.work(lambda work: app.retention.hold(work, number, "why", "p"))
-    with pytest.raises(Refused, match="already"):
+    with pytest.raises(Conflict, match="already"):
         app.work(lambda work: app.retention.hold(work, number, "why", "p"))
-    app.work(lambda work: app.retention.release(work, number, "p"))
+    with pytest.raises(Refused, match="reason"):
+        app.work(lambda work: app.retention.release(work, number, " ", "p"))
+    app.work(lambda work: app.retention.release(work, number, "settled", "p"))
     with pytest.raises(NotFound):
-        app.work(lambda work: app.retention.release(work, number, "p"))
+        app.work(lambda work: app.retention.release(work, number, "settled", "p"))
 
 
 def test_it_goes_in_small_batches_each_with_its_line_in_the_audit_log(
@@ -170,7 +173,7 @@ def test_the_plan_counts_and_changes_nothing_and_the_last_night_is_remembered(ho
     assert before == house.counts()
     gone = run(house)
     assert due == gone
-    assert gone == house.app.retention.last()
+    assert Night(house.clock.now(), gone) == house.app.retention.last()
 
 
 def night(house: House) -> None:
@@ -196,7 +199,7 @@ def test_a_clock_that_is_years_ahead_deletes_nothing_the_first_night(
     house.say(DANA, NONSENSE)
     later(house, 1_000)
     night(house)
-    assert (1, {}) == (house.count("question"), house.app.retention.last())
+    assert (1, Night(house.clock.now(), {}, waited=True)) == (house.count("question"), house.app.retention.last())
     assert "nothing is deleted tonight" in caplog.text
     later(house, -1_000)  # somebody has set it right
     for _ in range(3):

@@ -70,6 +70,7 @@ ADDRESSES: Mapping[
     "/console/measurement/kept/{module}": ("",),
     "/console/access": ("",),
     "/console/audit": ("",),
+    "/console/privacy": ("",),
     "/console/tokens": ("",),
     "/console/health": ("",),
 }
@@ -145,6 +146,10 @@ def furnish(house: House, app: Starlette) -> dict[str, str]:
     browser = signed_in_as(house, "admin", app=app)
     dispute = _post(browser, "/console/partners/brightwell/dispute", ticket=late, breach=breach)
     made = begin(browser, desk.db)
+    _post(browser, "/console/privacy/hold", subject=number, why="The insurer asks for it")
+    _post(browser, "/console/privacy/hold", subject=payroll, why="Claim of a supplier")
+    _post(browser, "/console/privacy/lift", subject=payroll, why="The claim is settled")
+    desk.retention.run(desk.work, house.clock.now())
     house.settle()
     return {
         "number": number, "sha256": report, "partner": "brightwell", "month": "2026-11", "module": "answers",

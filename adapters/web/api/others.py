@@ -19,6 +19,7 @@ from bot.helpdesk.paging import Paging
 from bot.learning.waves import Progress, Waves
 from bot.model import Person
 from bot.organisation import pick
+from bot.retention import Retention
 from bot.tokens import Tokens
 from bot.turn import Work
 
@@ -290,6 +291,54 @@ def partners(parts: PartnerServices) -> list[Endpoint]:
     return [
         Endpoint("GET", "/partners", "see", "Partners", "Partners and the running month", shapes.PartnerList, listed)
     ]
+
+
+# privacy
+
+
+def privacy(retention: Retention) -> list[Endpoint]:
+    """How long things are kept, and legal holds."""
+
+    def kept(call: Call) -> shapes.RetentionOut:
+        night, lang = retention.last(), call.person.language
+        return shapes.RetentionOut(
+            last_run_at=shapes.moment(night.at) if night else None, waited=bool(night and night.waited),
+            items=[
+                shapes.RetentionKind(id=one.name, what=pick(one.kind.what, lang), why=pick(one.kind.why, lang),
+                                     days=one.days or None, ends_by_itself=one.kind.own,
+                                     deleted_last_run=night.gone.get(one.name, 0) if night else 0)
+                for one in retention.plan(call.services.clock.now(), count=False)
+            ],
+        )  # fmt: skip
+
+    def holds(call: Call) -> shapes.Holds:
+        rows = retention.holds(open_only=not call.query.lifted)
+        return shapes.Holds(items=[
+            shapes.Hold(subject=row["subject"], why=row["why"], placed_by=call.who(row["placed_by"]),
+                        placed_at=shapes.moment(row["at"]), lifted_by=call.who(row["released_by"]),
+                        lifted_at=shapes.moment(row["released_at"]), lifted_why=row["released_why"])
+            for row in rows
+        ])  # fmt: skip
+
+    def place(call: Call, work: Work) -> tuple[str, str]:
+        retention.hold(work, call.body.subject, call.body.why, call.person.key)
+        return call.body.subject, "/privacy/holds"
+
+    def lift(call: Call, work: Work) -> tuple[str, str]:
+        retention.release(work, call.path["subject"], call.body.why, call.person.key)
+        return call.path["subject"], "/privacy/holds"
+
+    tag = "Privacy"
+    return [
+        Endpoint("GET", "/privacy/retention", "see", tag, "How long each kind of data is kept, and the last night",
+                 shapes.RetentionOut, kept),
+        Endpoint("GET", "/privacy/holds", "see", tag, "Legal holds, the newest first", shapes.Holds, holds,
+                 query=shapes.HoldQuery),
+        Endpoint("POST", "/privacy/holds", "manage", tag, "Place one: nothing of that ticket or run is deleted",
+                 shapes.Changed, change=place, body=shapes.NewHold, status=201),
+        Endpoint("POST", "/privacy/holds/{subject}/lift", "manage", tag, "Lift one: its time counts again",
+                 shapes.Changed, change=lift, body=shapes.Why),
+    ]  # fmt: skip
 
 
 # tokens

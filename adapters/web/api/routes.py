@@ -52,6 +52,8 @@ class Api:
             found += procedures.endpoints(services.procedures)
         if services.partners:
             found += others.partners(services.partners)
+        if services.retention:
+            found += others.privacy(services.retention)
         if services.campaigns:
             found += others.campaigns(services.campaigns)
         if services.figures:

@@ -659,3 +659,56 @@ class Why(Shape):
     """The reason."""
 
     why: Text
+
+
+# privacy
+
+
+class RetentionKind(Out):
+    """One kind of data. `days` null: no time ends it, or it ends by itself."""
+
+    id: str
+    what: str
+    why: str
+    days: int | None
+    ends_by_itself: bool
+    deleted_last_run: int
+
+
+class RetentionOut(Out):
+    """`waited`: the last run only looked, since the clock had not gone on from the run before."""
+
+    last_run_at: datetime | None
+    waited: bool
+    items: list[RetentionKind]
+
+
+class HoldQuery(Query):
+    """`lifted`: those that no longer hold too."""
+
+    lifted: bool = False
+
+
+class Hold(Out):
+    """A legal hold on a ticket or a run of a procedure. `lifted_at` null: it holds."""
+
+    subject: str
+    why: str
+    placed_by: Who | None
+    placed_at: datetime | None
+    lifted_by: Who | None
+    lifted_at: datetime | None
+    lifted_why: str
+
+
+class Holds(Out):
+    """The newest first."""
+
+    items: list[Hold]
+
+
+class NewHold(Shape):
+    """`subject`: the number of a ticket or run, such as SEC-101 or RUN-7."""
+
+    subject: Line
+    why: Text
