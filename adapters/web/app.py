@@ -128,8 +128,8 @@ class _Problems:
     def _answer(self, request: Request, status: int, key: str) -> Response:
         back = HOME if request.url.path.startswith(HOME) else "/"
         if "application/json" in request.headers.get("accept", ""):
-            words, org = self._services.words(), self._services.org()
-            phone = org.values().get("helpdesk_phone", "")
-            text = words.say(org.file.language, key, mb=UPLOAD_BYTES >> 20, phone=phone)
+            words = self._services.words()
+            phone = self._services.org().values().get("helpdesk_phone", "")
+            text = words.say(self._pages.language(None, request), key, mb=UPLOAD_BYTES >> 20, phone=phone)
             return JSONResponse({"problem": text}, status)
-        return self._pages.problem(status, key, back=back)
+        return self._pages.problem(status, key, back=back, asks=request)

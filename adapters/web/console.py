@@ -232,7 +232,7 @@ class Frame:
         try:
             visit = self._sign_in.visit(request)
         except Refused:
-            return self._pages.problem(403, "console.problem.role", back=HOME)
+            return self._pages.problem(403, "console.problem.role", back=HOME, asks=request)
         if visit is None:
             return self._sign_in.ask(request)
         permission = needed(needs, request.path_params)

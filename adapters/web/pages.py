@@ -14,9 +14,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from adapters.shown import visible as marked
+from adapters.web.languages import preferred
 from adapters.web.services import WebServices
 from adapters.web.times import Times, zone_of
 from bot.model import Person
@@ -24,17 +26,16 @@ from bot.organisation import pick
 
 
 class Pages:
-    """Renders templates for somebody. `viewer` decides language and time zone."""
+    """Renders templates for somebody. `viewer` decides language and time zone; without one the browser (`asks`) the language."""
 
     def __init__(self, services: WebServices) -> None:
         self._services = services
         self.env = environment()
 
-    def context(self, viewer: Person | None) -> dict[str, Any]:
+    def context(self, viewer: Person | None, asks: Request | None = None) -> dict[str, Any]:
         """What every template can use: `t` (words), `times`, `org`."""
         services, org = self._services, self._services.org()
-        language = viewer.language if viewer else org.file.language
-        words = services.words()
+        language, words = self.language(viewer, asks), services.words()
 
         def say(key: str, **params: object) -> str:
             return words.say(language, key, **params)
@@ -52,17 +53,28 @@ class Pages:
             "viewer": viewer,
         }
 
-    def html(self, template: str, viewer: Person | None, **context: Any) -> str:
+    def language(self, viewer: Person | None, asks: Request | None = None) -> str:
+        """The viewer's; of somebody unknown what their browser asks for, else the organisation's."""
+        if viewer:
+            return viewer.language
+        wanted = preferred(asks, self._services.words().by_language) if asks else ""
+        return wanted or self._services.org().file.language
+
+    def html(self, template: str, viewer: Person | None, *, asks: Request | None = None, **context: Any) -> str:
         """A template as text."""
-        return self.env.get_template(template).render({**self.context(viewer), **context})
+        return self.env.get_template(template).render({**self.context(viewer, asks), **context})
 
-    def page(self, template: str, viewer: Person | None, *, status: int = 200, **context: Any) -> HTMLResponse:
+    def page(
+        self, template: str, viewer: Person | None, *, status: int = 200, asks: Request | None = None, **context: Any
+    ) -> HTMLResponse:
         """A template as a response."""
-        return HTMLResponse(self.html(template, viewer, **context), status)
+        return HTMLResponse(self.html(template, viewer, asks=asks, **context), status)
 
-    def problem(self, status: int, key: str, viewer: Person | None = None, *, back: str = "/") -> Response:
+    def problem(
+        self, status: int, key: str, viewer: Person | None = None, *, back: str = "/", asks: Request | None = None
+    ) -> Response:
         """A page that says what went wrong and what to do: keys `KEY.title` and `KEY`."""
-        return self.page("problem.html", viewer, status=status, key=key, back=back)
+        return self.page("problem.html", viewer, status=status, asks=asks, key=key, back=back)
 
 
 def environment() -> Environment:

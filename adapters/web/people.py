@@ -50,7 +50,13 @@ class Chosen:
         everybody = sorted(self._services.directory.people(), key=lambda person: person.name.casefold())
         found = [person for person in everybody if query.casefold() in f"{person.name} {person.email}".casefold()]
         return self._pages.page(
-            "who.html", None, people=found[:SHOWN], query=query, many=len(everybody) > 16, initials=initials
+            "who.html",
+            None,
+            asks=request,
+            people=found[:SHOWN],
+            query=query,
+            many=len(everybody) > 16,
+            initials=initials,
         )
 
     async def choose(self, request: Request) -> Response:

@@ -78,7 +78,9 @@ class SignIn:
         seconds = self._posts.wait(visit.session) if visit else self._attempts.wait(host)
         if not seconds:
             return None
-        page = self._pages.problem(429, "console.problem.slow", visit.person if visit else None, back=HOME)
+        page = self._pages.problem(
+            429, "console.problem.slow", visit.person if visit else None, back=HOME, asks=request
+        )
         page.headers["Retry-After"] = str(seconds)
         return page
 
@@ -86,11 +88,13 @@ class SignIn:
         """The page behind the link: a button. Nothing is used up by looking."""
         token = request.query_params.get("token", "")
         if not token and self._came_from_elsewhere(request):
-            return self._pages.page("console/opening.html", None, target=str(request.url.path) + _query(request))
+            return self._pages.page(
+                "console/opening.html", None, asks=request, target=str(request.url.path) + _query(request)
+            )
         left = "out" if request.query_params.get("state") == "out" else "none"
         asked = request.query_params.get("next", "")
         target = inside(asked or unquote(request.cookies.get(WANTED, "")) or HOME)
-        response = await self._services.run(lambda: self._look(token, target, left))
+        response = await self._services.run(lambda: self._look(request, token, target, left))
         if asked and not token and not self._oidc:  # a link is fetched elsewhere, and knows of no page
             response.set_cookie(
                 WANTED, quote(target), max_age=int(LINK_SECONDS), path=f"{HOME}/sign-in", httponly=True, samesite="lax",
@@ -98,9 +102,9 @@ class SignIn:
             )  # fmt: skip
         return response
 
-    async def out(self, _request: Request) -> Response:
+    async def out(self, request: Request) -> Response:
         """Where a provider leads back to after signing out there: an address without a query, as it was registered."""
-        return await self._services.run(lambda: self._look("", HOME, "out"))
+        return await self._services.run(lambda: self._look(request, "", HOME, "out"))
 
     async def use(self, request: Request) -> Response:
         """Use the link: a session begins."""
@@ -129,7 +133,7 @@ class SignIn:
         further = await self._services.run(out)
         response: Response = RedirectResponse(f"{HOME}/sign-in?state=out", 303)
         if further:  # a form may not lead to another site (form-action), a page of ours may
-            response = self._pages.page("console/opening.html", None, target=further)
+            response = self._pages.page("console/opening.html", None, asks=request, target=further)
         response.delete_cookie(COOKIE, path=HOME)
         return response
 
@@ -138,12 +142,12 @@ class SignIn:
         target = request.url.path if request.method == "GET" else HOME
         if self._came_from_elsewhere(request):
             # A strict cookie stays at home when a link in a chat is followed; from our own page it comes along.
-            return self._pages.page("console/opening.html", None, target=target + _query(request))
+            return self._pages.page("console/opening.html", None, asks=request, target=target + _query(request))
         return RedirectResponse(f"{HOME}/sign-in?next={quote(target + _query(request))}", 303)
 
     # inside
 
-    def _look(self, token: str, target: str, without: str = "none") -> Response:
+    def _look(self, request: Request, token: str, target: str, without: str = "none") -> Response:
         row = self._services.sessions.link(self.sessions.mac("link", token)) if token else None
         now = self._services.clock.now()
         state = "unknown" if token else without
@@ -155,7 +159,7 @@ class SignIn:
         status = 200 if state in {"good", "none", "out"} else 410
         settings = self._services.settings
         return self._pages.page(
-            "console/sign_in.html", person, status=status, state=state, token=token, target=inside(target),
+            "console/sign_in.html", person, status=status, asks=request, state=state, token=token, target=inside(target),
             provider=self._services.provider.name if self._services.provider else "", hours=settings.signin_hours,
         )  # fmt: skip
 
@@ -168,7 +172,7 @@ class SignIn:
 
         fresh = self._services.work(enter) if token else ""
         if not fresh:
-            return self._look(token, target)
+            return self._look(request, token, target)
         response = self.sessions.give(RedirectResponse(target, 303), fresh)
         response.delete_cookie(WANTED, path=f"{HOME}/sign-in")
         return response

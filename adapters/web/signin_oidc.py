@@ -102,7 +102,7 @@ class ProviderSignIn:
         try:
             url, asked = self._provider.ask(self._redirect, inside(request.query_params.get("next", HOME)))
         except OidcError as error:
-            return self._failed(error)
+            return self._failed(request, error)
         response = RedirectResponse(url, 303)
         sealed = self._services.vault.seal("console/flow", json.dumps(astuple(asked)).encode())
         response.set_cookie(
@@ -121,9 +121,9 @@ class ProviderSignIn:
             if not fresh:
                 raise OidcError(why, _WHY[why])
         except OidcError as error:
-            return self._failed(error)
+            return self._failed(request, error)
         # The strict cookie goes along only from a page of ours: the way here began at another site.
-        response = self._pages.page("console/opening.html", None, target=inside(asked.target))
+        response = self._pages.page("console/opening.html", None, asks=request, target=inside(asked.target))
         response.delete_cookie(FLOW, path=f"{HOME}/sign-in")
         return self._sessions.give(response, fresh)
 
@@ -213,12 +213,13 @@ class ProviderSignIn:
         self._services.work(end)
         return Response(status_code=200)
 
-    def _failed(self, error: Any) -> Response:
+    def _failed(self, request: Request, error: Any) -> Response:
         """The page that says why it did not work, kindly; the log has the detail."""
         log.warning("sign-in through the provider did not work", extra={"why": f"{error.why}: {error}"})
         response = self._pages.page(  # nosec B106 (no link to use)
-            "console/sign_in.html", None, status=503 if error.why == "provider" else 403, state="failed", why=error.why,
-            token="", target=HOME, provider=self._provider.name, hours=self._services.settings.signin_hours,
+            "console/sign_in.html", None, status=503 if error.why == "provider" else 403, state="failed",
+            asks=request, why=error.why, token="", target=HOME, provider=self._provider.name,
+            hours=self._services.settings.signin_hours,
         )  # fmt: skip
         response.delete_cookie(FLOW, path=f"{HOME}/sign-in")
         return response

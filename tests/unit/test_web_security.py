@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from adapters.web.app import create_web
+from adapters.web.languages import preferred
 from adapters.web.limits import Limit
 from adapters.web.security import UPLOAD_BYTES, Signer, host_allowed, refusal
 from adapters.web.signin import A_MINUTE, COOKIE, LINK_SECONDS, POSTS_A_MINUTE
+from bot.organisation import Words
 from bot.settings import Settings
 from tests.fakes.web import Fixture
 
@@ -429,3 +433,37 @@ def test_without_loopback_or_with_a_provider_there_is_no_local_chat(tmp_path: Pa
             assert browser.get("/chat").status_code == 404
         finally:
             made.close()
+
+
+# before anybody is known
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        ("de-CH, de;q=0.9, en;q=0.8", "de"), ("it, fr;q=0.5, es;q=0.7", "es"), ("FR", "fr"), ("de;q=0, en;q=0.1", "en"),
+        ("", ""), ("*", ""), ("it", ""), ("de;q=x, es;q=2", "es"), (";;q=,,=" * 50, ""), ("x," * 5000 + "de", ""),
+    ],
+)  # fmt: skip
+def test_the_language_that_a_browser_asks_for(asked: str, language: str) -> None:
+    headers = [(b"accept-language", asked.encode())]
+    assert preferred(Request({"type": "http", "headers": headers}), {"en", "de", "fr", "es"}) == language
+
+
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/sign-in?token=x", "/nothing-here"])
+def test_a_page_for_nobody_known_speaks_the_browsers_language_else_the_organisations(
+    fixture: Fixture, path: str
+) -> None:
+    english = fixture.org.words.by_language["en"]
+    german = {key: f"DE {text}" for key, text in english.items()}
+    fixture.org = replace(fixture.org, words=Words({"en": english, "de": german}))
+
+    def spoken(wanted: str) -> tuple[bool, bool]:
+        page = fixture.client().get(path, headers={"accept-language": wanted}).text
+        return '<html lang="de"' in page, "<h1>DE " in page
+
+    assert [spoken(wanted) for wanted in ("de-AT, en;q=0.3", "en, de;q=0.3", "fr")] == [
+        (True, True),
+        (False, False),
+        (False, False),
+    ]

@@ -86,14 +86,14 @@ class Api:
         """Of this server: parts that are off are not in it."""
         return JSONResponse(self.described)
 
-    async def page(self, _request: Request) -> Response:
+    async def page(self, request: Request) -> Response:
         """The same for people."""
         by_tag: dict[str, list[Any]] = {}
         for path, methods in self.described["paths"].items():
             for method, operation in methods.items():
                 by_tag.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
         schemas = self.described["components"]["schemas"]
-        return self._pages.page("api.html", None, about=self.described["info"], by_tag=by_tag, base=BASE,
+        return self._pages.page("api.html", None, asks=request, about=self.described["info"], by_tag=by_tag, base=BASE,
                                 url=self._services.settings.url, schemas=schemas,
                                 pretty=lambda value: json.dumps(value, indent=1, ensure_ascii=False))  # fmt: skip
 
