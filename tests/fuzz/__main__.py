@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY_MB, SLACK = 2048, 8.0
-LATE = 120.0  # seconds over its time after which a process hangs
+LATE = 600.0  # seconds over its time after which a process hangs; on a busy machine the imports alone take minutes
 FOUND = 77  # exit code
 
 
