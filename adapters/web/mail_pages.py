@@ -95,7 +95,7 @@ class MailPages:
         dossier, kind, note = self._dossier(look), fields.get("kind", ""), self._note(look, fields)
         if kind not in KINDS:
             raise Refused(self._frame.say(look, "console.mail.choose"))
-        if fields.get("do") != "send":
+        if fields.get("do") not in {"send", "next"}:
             return self._page(look, dossier, kind, note)
 
         given = {
@@ -110,7 +110,8 @@ class MailPages:
             fields,
             lambda work: sent.append(self._services.undo.send(work, "verdict", dossier.number, look.person, given)),
         )
-        return self._frame.sent(self._address(look), "verdict", dossier.number, sent)
+        target = self._next(dossier.number) if fields["do"] == "next" else self._address(look)
+        return self._frame.sent(target, "verdict", dossier.number, sent)
 
     def export(self, look: Look, fields: Mapping[str, str]) -> Done | Response:
         """Indicators of the case as a file."""
@@ -176,6 +177,14 @@ class MailPages:
         return Done(self._address(look), "console.done.erased", {"number": dossier.number})
 
     # inside
+
+    def _next(self, number: str) -> str:
+        """The page of the report that waits for a person after this one, the list if there is none."""
+        for case in self._desk.cases("open", SHOWN):
+            verdicts = (sent.kind for sent in self._services.undo.waiting(case["ticket"]))
+            if case["ticket"] != number and case["sha256"] and "verdict" not in verdicts:
+                return f"{HOME}/mail/{case['sha256']}"
+        return f"{HOME}/mail"
 
     def _dossier(self, look: Look) -> Dossier:
         return self._desk.dossier(look_sha(look))

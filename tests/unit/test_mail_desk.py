@@ -199,6 +199,16 @@ def test_a_verdict_is_previewed_and_then_answers_everybody(fixture: Fixture, sha
     assert "report.outcome" in audited(fixture)
 
 
+def test_after_a_verdict_the_next_report_that_waits_opens_by_itself(fixture: Fixture) -> None:
+    first, second = reported(fixture, "S2", HOSTILE), reported(fixture, "S2", HOSTILE.replace(b"full", b"shut"))
+    third = reported(fixture, "S1", HOSTILE.replace(b"full", b"old"))
+    sam = signed_in(fixture)
+    followed = [post(sam, sha, "verdict", kind="spam", do="next").headers["location"] for sha in (second, first, third)]
+    assert followed == [f"/console/mail/{first}", f"/console/mail/{third}", "/console/mail"]
+    page = sam.get("/console/mail").text
+    assert ("goes out to everybody" in page, 'action="/console/undo"' in page) == (True, True)
+
+
 def test_a_verdict_that_nobody_gives_is_refused(fixture: Fixture, sha: str) -> None:
     answer = post(signed_in(fixture), sha, "verdict", kind="could_not_check", do="send")
     assert answer.status_code == 303
