@@ -9,13 +9,14 @@ on legal hold stays whole until the hold is released.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.errors import NotFound
 from bot.model import Person
-from bot.people import Identities
+from bot.people import Identities, outsider
 from bot.ports import Clock, Db, Directory, Tx
 from bot.turn import Auditor
 
@@ -65,19 +66,29 @@ def forget(
     key = person.key or identities.known_key(person)
     if not key and listed is None:
         raise NotFound(who)
-    counts: Mapping[str, int] = {}
-    held: list[str] = []
-    if key:
-        person = replace(person, key=key)
-        names = _names(person, identities.as_met(key))
+    counts: Counter[str] = Counter()
+    held: set[str] = set()
+    whole = [replace(person, key=key), *_claimed(person, identities)] if key else _claimed(person, identities)
+    if whole:
+        names = _names(*whole, *(identities.as_met(one.key) for one in whole))
         with db.tx() as tx:
-            held = store.held(tx, key)
-            counts = store.forget(tx, key, names, conversation(person), clock.now())
-            counts = {**counts, "procedure_text": counts.get("procedure_text", 0) + also(tx, names)}
-            if not held:
-                identities.drop(tx, person)
-            auditor.append(tx, clock.now(), "secdesk", "person.forget", key, {"held": str(len(held))} if held else {})
-    return Forgotten(counts, directory.forget(who), tuple(held))
+            for one in whole:
+                kept = store.held(tx, one.key)
+                counts.update(store.forget(tx, one.key, names, conversation(one), clock.now()))
+                if not kept:
+                    identities.drop(tx, one)
+                said = {"held": str(len(kept))} if kept else {}
+                auditor.append(tx, clock.now(), "secdesk", "person.forget", one.key, said)
+                held.update(kept)
+            counts["procedure_text"] += also(tx, names)
+    return Forgotten(counts, directory.forget(who), tuple(sorted(held)))
+
+
+def _claimed(person: Person, identities: Identities) -> list[Person]:
+    """Who wrote to the mailbox from their address without proof: kept apart from them, but it has their name."""
+    apart = _stranger(outsider(person.email)) if person.email else None
+    key = identities.known_key(apart) if apart and apart.id != person.id else ""
+    return [replace(apart, key=key)] if apart and key else []
 
 
 def _names(*people: Person | None) -> list[str]:

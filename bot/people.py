@@ -35,6 +35,11 @@ class IdentityStore(Protocol):
     def remove(self, tx: Tx, pseudonym: str) -> None: ...
 
 
+def outsider(address: str) -> str:
+    """The id of somebody who is known by a mail address alone, or who has only claimed to be whoever has it."""
+    return f"mail:{address.casefold()}"
+
+
 class Identities:
     """Maps people to pseudonyms and back.
 

@@ -87,6 +87,7 @@ class SqlPersonExport:
         own = "ticket IN (SELECT number FROM ticket WHERE requester = :p)"
         yield from self._some("ticket_event", f"actor = :p OR (visible = 1 AND {own})", p=person)
         yield from self._some("web_post", "conversation = :c", c=conversation)
+        yield from self._some("answer_change", "approver = :p", "id, entry, state, note, decided_at", p=person)
         reported = "sha256 IN (SELECT sha256 FROM submission WHERE person = :p)"
         yield from self._some("mail", reported, p=person)
 

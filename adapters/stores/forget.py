@@ -136,6 +136,7 @@ class SqlForgetStore:
         )  # from the desk
         for table, column in _OWN:
             counts[table] = tx.execute(f"DELETE FROM {table} WHERE {column} = :p{_free(table)}", p=pseudonym)
+        counts["answer_change"] = tx.execute("UPDATE answer_change SET note = '' WHERE approver = :p", p=pseudonym)
         counts["partner_pulse"] = _pulse(tx, self._codes, pseudonym)
         counts["partner_record_text"] += _disputes(tx, pseudonym, names)
         counts["named"] = sum(_unname(tx, names, *where) for where in _TEXTS) if names else 0
@@ -235,7 +236,8 @@ def _tickets(tx: Tx, pseudonym: str) -> dict[str, int]:
     )
     pages = tx.execute(f"UPDATE page SET summary = '' WHERE {own}{_free('page')}", p=pseudonym)
     tickets = tx.execute(
-        f"UPDATE ticket SET subject = '', place = '' WHERE requester = :p{_free('ticket')}", p=pseudonym
+        f"UPDATE ticket SET subject = '', place = '', satisfaction = '' WHERE requester = :p{_free('ticket')}",
+        p=pseudonym,
     )
     return {"ticket_event": events, "page": pages, "ticket": tickets}
 

@@ -78,7 +78,7 @@ _BARE = (
     "DELETE FROM ticket_word WHERE seq IN (SELECT seq FROM ticket WHERE number = :number)",
     "DELETE FROM desk_line WHERE ticket = :number",
     "UPDATE desk_card SET shown = '' WHERE ticket = :number",
-    "UPDATE ticket SET subject = '', place = '' WHERE number = :number",
+    "UPDATE ticket SET subject = '', place = '', satisfaction = '' WHERE number = :number",
 )
 
 RULES: Mapping[str, tuple[Rule, ...]] = {

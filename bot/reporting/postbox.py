@@ -20,7 +20,7 @@ from typing import Literal, Protocol
 from bot import cards
 from bot.model import Action, File, Message, Person, Place, Reply
 from bot.organisation import Organisation
-from bot.people import Identities
+from bot.people import Identities, outsider
 from bot.platforms import InTransaction
 from bot.ports import Clock, Row, Tx, Vault
 from bot.reporting.reports import Reporter, Reports
@@ -157,9 +157,7 @@ class Postbox:
         address = letter.sender.email or "unknown"
         lang = self._parts.organisation().file.language
         name = letter.sender.name or address
-        return _Sender(
-            Person(f"mail:{address.casefold()}", name[:100], address, language=lang, known=False), "outsider"
-        )
+        return _Sender(Person(outsider(address), name[:100], address, language=lang, known=False), "outsider")
 
     def _speaker(self, sender: _Sender, letter: Letter) -> Person:
         """Whose words a letter's are: whoever merely claims to be somebody speaks for an outsider of that address."""

@@ -52,7 +52,7 @@ class Office(House):
     def __init__(
         self, home: Any, db: Any, contents: Any, imap: FakeImap, smtp: FakeSmtp | None, **settings: Any
     ) -> None:
-        made = {"pagers": settings.pop("pagers")} if "pagers" in settings else {}
+        made = {name: settings.pop(name) for name in ("pagers", "clock") if name in settings}
         given = {"mailbox_host": "127.0.0.1", "mailbox_port": imap.port, "mailbox_security": "none", "mailbox_user": BOX,
                  "mailbox_password": imap.password, **settings}  # fmt: skip
         if smtp:
