@@ -17,6 +17,8 @@ from bot.helpdesk.triage import Filter
 from bot.model import File, Place
 from bot.procedures.evidence import Evidence
 from bot.turn import TicketRequest
+from tests.contract.test_postbox import imap as imap  # noqa: PLC0414 (a fixture)
+from tests.contract.test_postbox import smtp as smtp  # noqa: PLC0414 (a fixture)
 from tests.contract.test_procedures import Walk
 from tests.contract.test_whole_life import everything
 from tests.contract.test_whole_life import house as house  # noqa: PLC0414 (a fixture)
