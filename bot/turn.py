@@ -262,6 +262,10 @@ class Escalation(Protocol):
         """Close it without a word to anybody: there is nothing left to do."""
         ...
 
+    def merge(self, work: Work, number: str, analyst: Person, into: str) -> None:
+        """Close it in favour of another."""
+        ...
+
 
 # Domain events ------------------------------------------------------------------------------------------------------
 

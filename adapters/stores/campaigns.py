@@ -110,6 +110,45 @@ class SqlCampaignStore:
                 tx.execute(f"DELETE FROM {table} WHERE campaign = :id", id=campaign)  # noqa: S608 (names are ours)
         return int(row["reports"]) if row else 0
 
+    def move(self, tx: Tx, mail: str, campaign: str, ticket: str) -> None:
+        before = tx.query("SELECT campaign FROM mail WHERE sha256 = :mail", mail=mail)
+        sql = "UPDATE mail SET campaign = :campaign, ticket = :ticket WHERE sha256 = :mail"
+        tx.execute(sql, mail=mail, campaign=campaign, ticket=ticket)
+        tx.execute("UPDATE campaign_sample SET campaign = :campaign WHERE mail = :mail", mail=mail, campaign=campaign)
+        for one in (campaign, *(row["campaign"] for row in before)):
+            self._recount(tx, one)
+
+    def move_all(self, tx: Tx, campaign: str, into: str, ticket: str) -> None:
+        sql = "UPDATE mail SET campaign = :into, ticket = :ticket WHERE campaign = :campaign"
+        tx.execute(sql, campaign=campaign, into=into, ticket=ticket)
+        tx.execute(
+            "UPDATE campaign_sample SET campaign = :into WHERE campaign = :campaign", campaign=campaign, into=into
+        )
+        for table, columns in (("campaign_trait", "trait"), ("campaign_person", "person, alerted_at, role")):
+            tx.execute(
+                f"""INSERT INTO {table} (campaign, {columns}) SELECT CAST(:into AS TEXT), {columns} FROM {table}
+                    WHERE campaign = :campaign ON CONFLICT DO NOTHING""",  # noqa: S608 (names are ours)
+                campaign=campaign, into=into,
+            )  # fmt: skip
+            tx.execute(f"DELETE FROM {table} WHERE campaign = :campaign", campaign=campaign)  # noqa: S608
+        for one in (campaign, into):
+            self._recount(tx, one)
+
+    @staticmethod
+    def _recount(tx: Tx, campaign: str) -> None:
+        """How often the mails of a case were reported, and when first: delivered, reported."""
+        mine = (
+            "FROM submission JOIN mail ON mail.sha256 = submission.sha256 WHERE mail.campaign = :id AND withdrawn = 0"
+        )
+        tx.execute(
+            f"""UPDATE campaign SET reports = (SELECT COUNT(*) {mine}),
+                reported_at = COALESCE((SELECT MIN(submission.at) {mine}), reported_at),
+                last_at = COALESCE((SELECT MAX(submission.at) {mine}), last_at),
+                delivered_at = COALESCE((SELECT MIN(mail.delivered_at) {mine} AND mail.delivered_at > 0), 0)
+                WHERE id = :id""",  # noqa: S608 (names are ours)
+            id=campaign,
+        )  # fmt: skip
+
     def change(self, tx: Tx, campaign: str, changes: Mapping[str, object]) -> None:
         assert set(changes) <= _CHANGEABLE  # noqa: S101
         sets = ", ".join(f"{name} = :{name}" for name in changes)

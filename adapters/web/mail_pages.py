@@ -24,6 +24,7 @@ from bot.model import Kind
 from bot.organisation import pick
 from bot.reporting.mail_desk import ACTIONS, KINDS, Dossier, MailDesk
 from bot.reporting.sharing import Shared, as_csv, as_json, as_misp, as_stix
+from bot.turn import Work
 from bot.undo import Sent
 
 SHOWN = 200
@@ -57,6 +58,8 @@ class MailPages:
             frame.change("/mail/{sha256}/export", self.export, "work"),
             frame.change("/mail/{sha256}/raw", self.raw, "work"),
             frame.change("/mail/{sha256}/warn", self.warn, "work"),
+            frame.change("/mail/{sha256}/merge", self.merge, "work"),
+            frame.change("/mail/{sha256}/split", self.split, "work"),
             frame.change("/mail/{sha256}/ask", self.ask, "work"),
             frame.change("/mail/{sha256}/decide", self.decide, "approve"),
             frame.change("/mail/{sha256}/forget", self.forget, "work"),
@@ -144,6 +147,25 @@ class MailPages:
             return Done(self._address(look), "console.done.warned_role", told)
         self._frame.once(look, fields, lambda work: self._desk.warn(work, dossier.number, look.person))
         return Done(self._address(look), "console.done.warned", {"number": dossier.number})
+
+    def merge(self, look: Look, fields: Mapping[str, str]) -> Done:
+        """This case belongs to another one."""
+        dossier, why = self._dossier(look), self._services.redact(fields.get("why", ""))
+        into = self._services.tickets.get(fields.get("into", "")).number
+        self._frame.once(look, fields, lambda work: self._desk.merge(work, dossier.number, into, look.person, why))
+        return Done(self._address(look), "console.done.case_merged", {"number": dossier.number, "into": into})
+
+    def split(self, look: Look, fields: Mapping[str, str]) -> Done:
+        """This mail is another case."""
+        dossier, why = self._dossier(look), self._services.redact(fields.get("why", ""))
+        number = [dossier.number]
+
+        def run(change: Callable[[Work], str]) -> str:
+            self._frame.once(look, fields, lambda work: number.append(change(work)))
+            return number[-1]
+
+        self._desk.split(run, look_sha(look), look.person, why)
+        return Done(self._address(look), "console.done.case_split", {"number": number[-1]})
 
     def ask(self, look: Look, fields: Mapping[str, str]) -> Done:
         """Ask for a purge or a block."""

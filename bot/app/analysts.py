@@ -35,7 +35,8 @@ def mail_desk(app: App) -> MailDesk:
     return MailDesk(
         DeskParts(
             db=app.db, store=SqlMailDeskStore(app.db), mails=app.report_store, campaigns=SqlCampaignStore(app.db),
-            vault=app.vault, viewer=app.sandbox, outcome=app.reports.outcome, alerts=app.reports.alerts, escalation=app.tickets,
+            vault=app.vault, viewer=app.sandbox, outcome=app.reports.outcome, regrouping=app.reports.regrouping,
+            alerts=app.reports.alerts, escalation=app.tickets,
             control=mail_control(app.settings),
             mailboxes=lambda: sorted({person.email for person in app.directory.people() if person.email}),
             own_domains=lambda: app.organisation().file.domains, committed=app.wake,

@@ -52,7 +52,7 @@ class Filing:
 
     def __init__(self, parts: Parts, cards: ReportCards, alerts: Alerts) -> None:
         self._parts, self._cards, self._alerts = parts, cards, alerts
-        self._campaigns = Campaigns(parts.campaigns, self._digest)
+        self.campaigns = Campaigns(parts.campaigns, self._digest)
 
     def _digest(self, sender: str) -> str:
         return self._parts.vault.digest("campaign", sender.encode("utf-8", "surrogatepass"))[:24]
@@ -131,20 +131,25 @@ class Filing:
             campaigns.add(work.tx, campaign, number, delivered, work.at)
             self._joined(work, reporter, campaigns.case(work.tx, campaign), item.name, note)
             return number, campaign
-        found, alike = self._campaigns.find(work.tx, item.outline)
+        found, alike = self.campaigns.find(work.tx, item.outline)
         case = campaigns.case(work.tx, found) if found else None
         if case and case["reports"] > 0:
             number, campaign = str(case["ticket"]), found
             self._joined(work, reporter, case, item.name, note)
         else:
-            number, campaign, alike = self._opened(work, reporter, item, note), item.sha256, 0.0
+            number, campaign, alike = self._opened(work, reporter, item, note), self._free(work, item.sha256), 0.0
             campaigns.add(work.tx, campaign, number, delivered, work.at)
             campaigns.change(work.tx, campaign, {"ticket": number, "kind": "", "decided_by": "", "closed_at": 0.0})
-        self._campaigns.join(work.tx, item.sha256, campaign, item.outline, alike)
+        self.campaigns.join(work.tx, item.sha256, campaign, item.outline, alike)
         outline = item.outline
         leads = json.dumps({"content": outline.content, "leads": outline.leads, "files": outline.files})
         store.bind(work.tx, item.sha256, number, campaign, leads, delivered)
         return number, campaign
+
+    def _free(self, work: Work, sha256: str) -> str:
+        """The id of a mail's own case; another one where others were left in that when the mail was split off."""
+        case = self._parts.campaigns.case(work.tx, sha256)
+        return uuid.uuid4().hex if case and case["reports"] > 0 else sha256
 
     def _opened(self, work: Work, reporter: Reporter, item: Prepared, note: str) -> str:
         subject = self._cards.of(item.name, reporter.lang, "report.subject", name=item.name)

@@ -22,6 +22,7 @@ from bot.reporting.indicators import Indicator
 from bot.reporting.keeping import what_stays
 from bot.reporting.outcome import JUDGED, Outcome
 from bot.reporting.parts import verdict_from
+from bot.reporting.regrouping import Regrouping
 from bot.reporting.safe_view import SafeView
 from bot.reporting.sharing import Shared, together
 from bot.reporting.stores import CampaignStore, ReportStore
@@ -125,6 +126,7 @@ class DeskParts:
     vault: Vault
     viewer: Viewer
     outcome: Outcome
+    regrouping: Regrouping
     alerts: Alerts
     escalation: Escalation
     control: MailControl
@@ -140,7 +142,7 @@ class MailDesk:
     def __init__(self, parts: DeskParts) -> None:
         self._db, self._store, self._mails, self._campaigns = parts.db, parts.store, parts.mails, parts.campaigns
         self._vault, self._viewer, self._outcome = parts.vault, parts.viewer, parts.outcome
-        self._alerts = parts.alerts
+        self._alerts, self._regrouping = parts.alerts, parts.regrouping
         self._escalation, self._control, self._mailboxes = parts.escalation, parts.control, parts.mailboxes
         self._own, self._work, self._committed = parts.own_domains, parts.work, parts.committed
 
@@ -238,6 +240,17 @@ class MailDesk:
     def preview(self, number: str, kind: Kind, note: str, person: Person) -> Card:
         """What reporters would read, in this person's language."""
         return self._outcome.preview(number, kind, note, person)
+
+    # cases by hand
+
+    def merge(self, work: Work, number: str, into: str, person: Person, why: str) -> None:
+        """Put a case together with another one. Raises `NotFound`, `Refused`."""
+        self._regrouping.merge(work, number, into, person, why)
+
+    def split(self, run: Callable[[Callable[[Work], str]], str], sha256: str, person: Person, why: str) -> str:
+        """Make a mail a case of its own; the number of its ticket. Raises `NotFound`, `Refused`."""
+        outlines = self._regrouping.outlines(sha256)
+        return run(lambda work: self._regrouping.split(work, sha256, person, why, outlines))
 
     # actions
 

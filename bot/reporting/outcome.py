@@ -131,7 +131,20 @@ class Outcome:
         """Words of the pillar."""
         return self._cards.say(lang, key, **params)
 
+    def subject(self, name: str, lang: str) -> str:
+        """The subject of a ticket about a mail."""
+        return self._cards.of(name, lang, "report.subject", name=name)
+
     # a case's other mails
+
+    def regrouped(self, work: Work, campaign: str, kind: Kind | None = None) -> None:
+        """A case has got or lost mails: its verdict, or the worse one that came with them (`kind`), holds for those it has."""
+        case = self._parts.campaigns.case(work.tx, campaign)
+        if case is None:
+            return
+        if kind:
+            self._case_has(work, case, case["ticket"], kind)
+        self._spread(work, campaign)
 
     def _spread(self, work: Work, campaign: str, but: str = "") -> None:
         """With `but` the news is that the desk closed the case, and that person knows."""

@@ -18,6 +18,7 @@ from bot.reporting.campaigns import RARE
 from bot.reporting.filing import MOST_FILES, Filing, Prepared
 from bot.reporting.outcome import Outcome
 from bot.reporting.parts import SEVERITY, Examined, Parts, Reporter, job_key, verdict_from, verdict_text
+from bot.reporting.regrouping import Regrouping
 from bot.reporting.report_cards import MAX_MB, ReportCards
 from bot.turn import Effect, Turn, Work
 
@@ -46,6 +47,7 @@ class Reports:
         self.alerts = Alerts(parts, self.cards)
         self.filing = Filing(parts, self.cards, self.alerts)
         self.outcome = Outcome(parts, self.cards, self.alerts)
+        self.regrouping = Regrouping(parts, self.filing.campaigns, self.outcome, self.alerts)
 
     def respond(self, turn: Turn) -> Effect | None:
         """Files, pasted mails and screenshots are reports; the buttons say how, take back, speak for others and disagree."""

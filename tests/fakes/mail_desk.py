@@ -105,7 +105,8 @@ def make(fixture: Fixture, made: Reports, control: FakeControl | None = None) ->
         DeskParts(
             db=fixture.db, store=SqlMailDeskStore(fixture.db), mails=SqlReportStore(fixture.db),
             campaigns=SqlCampaignStore(fixture.db), vault=fixture.vault, viewer=Here(),
-            outcome=made.outcome, alerts=made.alerts, escalation=fixture.tickets, control=control or FakeControl(),
+            outcome=made.outcome, regrouping=made.regrouping,
+            alerts=made.alerts, escalation=fixture.tickets, control=control or FakeControl(),
             mailboxes=lambda: ["dana.reyes@northwind.example"], own_domains=lambda: ("northwind.example",),
             work=lambda tx: Work(tx, fixture.clock.now(), fixture.core, fixture.audit, {}), committed=lambda: None,
         )

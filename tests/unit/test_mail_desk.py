@@ -209,6 +209,23 @@ def test_after_a_verdict_the_next_report_that_waits_opens_by_itself(fixture: Fix
     assert ("goes out to everybody" in page, 'action="/console/undo"' in page) == (True, True)
 
 
+def test_cases_are_put_together_and_apart_with_a_reason(fixture: Fixture) -> None:
+    first, second = reported(fixture, "S2", HOSTILE), reported(fixture, "S2", HOSTILE.replace(b"full", b"shut"))
+    sam = signed_in(fixture)
+    assert "Take it out" not in sam.get(f"/console/mail/{second}").text  # the only mail of its case
+    answer = post(sam, second, "merge", into="sec-101", why="Same sender.")
+    page = sam.get(answer.headers["location"]).text
+    assert ("SEC-102 is part of SEC-101 now." in page, "SEC-102: Same sender." in page, "Take it out" in page) == (
+        True,
+    ) * 3
+    assert post(sam, second, "merge", into="SEC-999", why="x").status_code == 404
+    assert "Say why" in sam.get(post(sam, second, "split", why=" ").headers["location"]).text
+    page = sam.get(post(sam, second, "split", why="It was not.").headers["location"]).text
+    assert ("This mail is SEC-103 now" in page, "SEC-101: It was not." in page) == (True, True)
+    rows = fixture.db.query("SELECT sha256, ticket FROM mail ORDER BY ticket")
+    assert [(row["sha256"], row["ticket"]) for row in rows] == [(first, "SEC-101"), (second, "SEC-103")]
+
+
 def test_a_verdict_that_nobody_gives_is_refused(fixture: Fixture, sha: str) -> None:
     answer = post(signed_in(fixture), sha, "verdict", kind="could_not_check", do="send")
     assert answer.status_code == 303
