@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from adapters.attempts import Handler, Pace, attempt, refuse_text, tell
+from adapters.schedules import last_due, written
 from adapters.stores.open import is_postgres
 from adapters.stores.replicas import OwnName, Release, Replicas, own_folder
 from bot.errors import ConfigError, StoreUnavailable
@@ -44,6 +45,7 @@ _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _MANY = 500  # rows a read
 _HOUR = 3600.0
 _SET = 60.0  # seconds that the clock and the monotonic one go apart when somebody sets the clock
+_SOON = 15.0  # seconds after its time in which a schedule starts by itself: each replica waits up to ten, to spread the load
 _LONGEST = 2 * _HOUR  # no round of ours waits longer; and what a schedule asks for later than this is not made up for
 _ONE = threading.Lock()  # DBOS keeps one engine a process
 
@@ -104,14 +106,15 @@ class DbosJobs:
         self._releases: list[Release] = []
         self._steady_since = math.inf
         self._buried: set[str] = set()
+        self._sure: dict[str, datetime] = {}  # by schedule: the last time that is known to have been started
 
     # the life of the engine
 
     def schedule(self, name: str, cron: str, kind: str) -> None:
         """Run `kind` at the times of a cron line (five fields), with the payload `{"schedule": name, "at": ISO time}`.
 
-        Before `start`. Times missed while nothing ran are not made up for. For what runs more often than once a
-        minute a timer in the process is cheaper.
+        Before `start`. Of times missed while nothing ran, or while the database was away, the last one is made up for if it
+        is less than two hours ago. For what runs more often than once a minute a timer in the process is cheaper.
         """
         self._schedules[name] = (cron, kind)
 
@@ -222,12 +225,16 @@ class DbosJobs:
             tell("nobody could be told of a job given up", kind, key, raised, 1)
 
     def _tick(self, at: datetime, name: str) -> None:
-        moment = str(at)  # the engine stores JSON, so in truth this is text already
+        at = datetime.fromisoformat(str(at))  # the engine stores JSON, so in truth this is text already
         name = name.partition("@")[0]
-        late = time.time() - datetime.fromisoformat(moment).timestamp() > _LONGEST
+        late = time.time() - at.timestamp() > _LONGEST
         if name in self._schedules and not late:  # else it was taken away while this was queued, or the clock was set
-            _, kind = self._schedules[name]
-            self._enqueue(_Round(TIMED, kind, f"{name}@{moment}", {"schedule": name, "at": moment}), 0.0)
+            self._enqueue(self._timed(name, at), 0.0)
+
+    def _timed(self, name: str, at: datetime) -> _Round:
+        """What a schedule starts at a time: whoever starts it, it is the same job, and runs once."""
+        (_, kind), moment = self._schedules[name], written(at)
+        return _Round(TIMED, kind, f"{name}@{moment}", {"schedule": name, "at": moment})
 
     # launching and ending DBOS
 
@@ -371,6 +378,7 @@ class DbosJobs:
                     self.clock_was_set(time.time(), renew=math.isfinite(apart))
                     apart = time.time() - time.monotonic()
                 self.rescue(time.time())
+                self.make_up(time.time())
                 self.bury()
                 if time.monotonic() - swept > _HOUR:
                     self.purge(time.time())
@@ -394,6 +402,37 @@ class DbosJobs:
         for workflow in never:
             DBOS.set_workflow_delay(workflow, delay_seconds=0.0)
         return len(never)
+
+    def make_up(self, now: float) -> int:
+        """Start what was due at `now` (epoch seconds) and nobody has started; how many.
+
+        The engine counts a schedule's times from the start of each process, and drops one at which its database is away: what
+        falls between two processes would be left out. Of each schedule only the last time counts, and none from before
+        there were any jobs: a first start has missed nothing.
+        """
+        from dbos import DBOS  # noqa: PLC0415
+
+        due = {name: last_due(cron, self._timezone, now - _SOON) for name, (cron, _) in self._schedules.items()}
+        unsure = {
+            name: self._timed(name, at)
+            for name, at in due.items()
+            if self._sure.get(name) != at and now - at.timestamp() < _LONGEST
+        }
+        if not unsure:
+            return 0
+        ids = [job.identity() for job in unsure.values()]
+        known = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
+        started = {workflow.workflow_id for workflow in known}
+        missed = [
+            (name, job) for name, job in unsure.items() if job.identity() not in started and _ran_before(due[name])
+        ]
+        for name, job in missed:
+            self._enqueue(job, 0.0)
+            log.warning(
+                "a time of a schedule was missed and is made up for", extra={"schedule": name, "due": str(due[name])}
+            )
+        self._sure |= {name: due[name] for name in unsure}
+        return len(missed)
 
     def purge(self, now: float) -> int:
         """Delete finished jobs that are old enough at `now` (epoch seconds); how many."""
@@ -451,6 +490,14 @@ class DbosJobs:
         if now - self._steady_since < self._pace.silence:
             return 0
         return sum(_take_over(dead) for dead in self._replicas.take_dead(now - self._pace.silence))
+
+
+def _ran_before(moment: datetime) -> bool:
+    """Whether there are jobs that are older."""
+    from dbos import DBOS  # noqa: PLC0415
+
+    end = moment.astimezone(UTC).isoformat()
+    return bool(DBOS.list_workflows(end_time=end, limit=1, load_input=False, load_output=False))
 
 
 def _prepare(path: Path) -> None:

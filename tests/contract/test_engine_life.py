@@ -17,6 +17,7 @@ import pytest
 
 from adapters.attempts import Pace
 from adapters.engine import DbosJobs
+from adapters.schedules import last_due, written
 from adapters.stores.open import open_db
 from adapters.stores.replicas import OwnName, Replicas
 from bot.errors import ConfigError, StoreUnavailable
@@ -109,6 +110,48 @@ def test_a_schedule_runs_its_kind_and_leaves_with_its_line(home: Home) -> None:
     without.start({"sweep": sweep})
     without.stop(0)
     assert "often" not in home.text("workflow_schedules")
+
+
+def test_the_last_time_that_nobody_started_is_made_up_for_once(home: Home) -> None:
+    seen = Seen()
+    begun = time.time()
+    handlers: dict[str, Callable[[Payload], None]] = {
+        "sweep": lambda payload: seen.note("sweep", payload["at"]) and None,
+        "work": lambda payload: seen.note("work", payload["id"]) and None,
+    }
+
+    def engine() -> DbosJobs:
+        made = home.engine()
+        made.schedule("tens", "*/10 * * * *", "sweep")
+        made.schedule(
+            "daily", f"0 {(datetime.now(UTC).hour + 12) % 24} * * *", "sweep"
+        )  # for longer ago than is made up for
+        made.start(handlers)
+        return made
+
+    first = engine()
+    assert 0 == first.make_up(time.time())  # a first start has missed nothing
+    first.submit("work", "w1", {"id": "w1"})
+    seen.wait_called("work", "w1")
+    first.stop(0)
+    second = engine()
+    assert 0 == second.make_up(time.time())  # nor has the next one what was due before it
+    later = begun + 1800  # three times have passed by then
+    assert [1, 0] == [second.make_up(later), second.make_up(later)]
+    second.stop(5)
+    third = engine()  # another replica, or the next start
+    assert 0 == third.make_up(later)
+    due = last_due("*/10 * * * *", "UTC", later - 15)
+    for late in (
+        due,
+        due.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    ):  # the engine's own, in whatever form
+        third._tick(late, "tens")  # type: ignore[arg-type]
+    third.submit("work", "w2", {"id": "w2"})
+    seen.wait_called("work", "w2")
+    third.stop(5)
+    swept = [at for kind, at in seen.calls if kind == "sweep" and datetime.fromisoformat(at) >= due]
+    assert [written(due)] == swept
 
 
 def test_a_schedule_needs_a_handler(tmp_path: Path) -> None:
