@@ -25,7 +25,10 @@ from bot.turn import Work
 PREFIX = "secdesk_"  # so that scanners of repositories know one when they see it
 SHAPE = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 MOST_DAYS = 366
-_NOT_HERE = ("own", "write", "approve")  # sessions, drafts and the second person are for people in the console
+_NOT_HERE = (
+    "own",
+    "write",
+)  # sessions and drafts are for people in the console, and so is each step that two people share
 SCOPES = tuple(name for name in PERMISSIONS if name not in _NOT_HERE)
 KEPT_SECONDS = 86_400.0  # how long an Idempotency-Key is remembered
 _PURPOSE = "api.token"
@@ -70,6 +73,10 @@ class TokenStore(Protocol):
 
     def begin(self, tx: Tx, token: str, key: str, digest: str, at: float) -> Row | None:
         """Take a key; None for the first one, else what is kept of it (`digest`, `status`, `body`)."""
+        ...
+
+    def answered(self, token: str, key: str) -> bool:
+        """Whether a key was taken and has its answer."""
         ...
 
     def finish(self, tx: Tx, token: str, key: str, status: int, body: str) -> None: ...

@@ -48,6 +48,10 @@ class SqlTokenStore:
         sql = "SELECT digest, status, body FROM api_request WHERE token = :token AND key = :key"
         return tx.query(sql, token=token, key=key)[0]
 
+    def answered(self, token: str, key: str) -> bool:
+        sql = "SELECT 1 FROM api_request WHERE token = :token AND key = :key"
+        return bool(self._db.query(sql, token=token, key=key))
+
     def finish(self, tx: Tx, token: str, key: str, status: int, body: str) -> None:
         sql = "UPDATE api_request SET status = :status, body = :body WHERE token = :token AND key = :key"
         tx.execute(sql, token=token, key=key, status=status, body=body)

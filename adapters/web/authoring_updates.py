@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.web.api.updates import number
 from adapters.web.authoring_diff import compared
 from adapters.web.authoring_edit import Editor
 from adapters.web.authoring_services import Authors
@@ -51,8 +52,8 @@ class UpdatePages:
             "leave": lambda: once(look, fields, updates.leave(person, names)),
             "keep": lambda: once(look, fields, updates.keep(person, name)),
             "take": lambda: self._editor.do(look, fields, updates.take(person, name)),
-            "put": lambda: updates.put(person, _number(name)),
-            "drop": lambda: updates.drop(_number(name)),
+            "put": lambda: once(look, fields, updates.put(person, number(name))),
+            "drop": lambda: once(look, fields, updates.drop(person, number(name))),
         }
         try:
             makers[verb]()
@@ -73,10 +74,3 @@ class UpdatePages:
             look, "updates.html", status=status, waiting=waiting, changed=changed, asides=asides, refused=refused,
             event=secrets.token_hex(12),
         )  # fmt: skip
-
-
-def _number(text: str) -> int:
-    """Raises `NotFound`."""
-    if not text.isdecimal() or len(text) > 15:
-        raise NotFound(text)
-    return int(text)

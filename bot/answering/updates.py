@@ -91,7 +91,7 @@ class Updates:
 
     # edits that came too late
 
-    def put(self, person: Person, version: int) -> None:
+    def put(self, person: Person, version: int) -> Callable[[Work], None]:
         """Make an edit that was set aside the newest one. Raises `NotFound`, `Conflict`."""
         store = self.shared.store
         kept = store.aside(version) if store else None
@@ -101,11 +101,14 @@ class Updates:
         self.shared.sync()
         self.shared.put(path, data, self.shared.digest(path), person.key, tried=False)
         store.settle(version)
+        return lambda work: work.audit(person.key, "content.aside.used", str(version))
 
-    def drop(self, version: int) -> None:
+    def drop(self, person: Person, version: int) -> Callable[[Work], None]:
         """It is not needed. Raises `NotFound`."""
-        if self.shared.store is None or not self.shared.store.settle(version):
+        store = self.shared.store
+        if store is None or not store.settle(version):
             raise NotFound(str(version))
+        return lambda work: work.audit(person.key, "content.aside.dropped", str(version))
 
     def _now(self, path: str) -> tuple[str, bytes, bool] | None:
         """The file that is in use."""

@@ -148,8 +148,9 @@ def test_an_edit_that_came_too_late_is_shown_and_used_or_dropped(desk: AuthorDes
         shared.store.set_aside("answers/usb.yaml", mine.replace("Bring", word).encode(), 0, "by hand, b", 1.0)
     late, later = found.asides()
     assert (mine, mine.replace("Bring", "late"), "by hand, b") == (late.ours, late.theirs, late.about.who)
-    found.drop(late.about.version)
-    found.put(desk.ines, later.about.version)
+    desk.work(found.drop(desk.ines, late.about.version))
+    desk.work(found.put(desk.ines, later.about.version))
+    assert ["content.aside.dropped", "content.aside.used"] == desk.audited()[-2:]
     found.reload()
     assert ([], "later it to Sam.") == (found.asides(), desk.library.entries["usb"].answer["en"].short)
     with pytest.raises(NotFound):

@@ -149,7 +149,7 @@ def test_every_endpoint_needs_its_scope_and_its_permission(fixture: Fixture) -> 
 
 
 def test_scopes_are_permissions_and_words_of_verdicts_are_those_of_the_desk() -> None:
-    assert set(SCOPES) == set(PERMISSIONS) - {"own", "write", "approve"}
+    assert set(SCOPES) == set(PERMISSIONS) - {"own", "write"}
     assert {kind.value for kind in KINDS} == set(get_args(shapes.Verdict))
 
 

@@ -68,11 +68,17 @@ class Call:
 
 Read = Callable[[Call], BaseModel]
 Change = Callable[[Call, Work], tuple[str, str] | shapes.Changed]  # (id, address below `BASE`) of what was changed
+Prepare = Callable[
+    [Call], tuple[Change, Callable[[], object]]
+]  # what is left for the transaction, and what comes after it
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A route. Exactly one of `read` and `change`; what changes something takes an Idempotency-Key."""
+    """A route. Exactly one of `read`, `change` and `prepare`; what changes something takes an Idempotency-Key.
+
+    `change` runs in one short transaction. What takes long, or writes files, is prepared before it.
+    """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -82,6 +88,7 @@ class Endpoint:
     answer: type[BaseModel]
     read: Read | None = None
     change: Change | None = None
+    prepare: Prepare | None = None
     query: type[Query] = Query
     body: type[BaseModel] | None = None
     status: int = 200
@@ -91,6 +98,11 @@ class Endpoint:
     def params(self) -> list[str]:
         """Names in the path."""
         return _PARAMS.findall(self.path)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        return self.read is None
 
     @property
     def id(self) -> str:

@@ -77,7 +77,7 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
     for name, schema in shape.get("properties", {}).items():
         told = {key: value for key, value in schema.items() if key != "title"}
         yield {"name": name, "in": "query", "required": False, "schema": told}
-    if endpoint.change:
+    if endpoint.changes:
         yield {"name": "Idempotency-Key", "in": "header", "required": False,
                "schema": {"type": "string", "pattern": f"^{KEY}$"}}  # fmt: skip
     if endpoint.versioned:
@@ -91,10 +91,10 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
 
 def _responses(endpoint: Endpoint, answer: Any) -> dict[str, Any]:
     headers: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in _PACE}
-    good = {"description": "Done." if endpoint.change else "Here it is.", "headers": headers,
+    good = {"description": "Done." if endpoint.changes else "Here it is.", "headers": headers,
             "content": {"application/json": {"schema": answer}}}  # fmt: skip
-    codes = [401, 403, 422, 429, 503, *([404] if endpoint.params or endpoint.change else ())]
-    codes += [409] if endpoint.change else []
+    codes = [401, 403, 422, 429, 503, *([404] if endpoint.params or endpoint.changes else ())]
+    codes += [409] if endpoint.changes else []
     codes += [400, 413, 415] if endpoint.body else []
     codes += [412] if endpoint.versioned else []
     said = {"application/problem+json": {"schema": {"$ref": SCHEMAS.format(model="Problem")}}}

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.web.api import others, procedures, reports, tickets
+from adapters.web.api import others, procedures, reports, tickets, updates
 from adapters.web.api.endpoint import BASE, Endpoint
 from adapters.web.api.openapi import describe
 from adapters.web.api.parts import ApiParts
@@ -48,6 +48,7 @@ class Api:
             found += reports.endpoints(services.mail_desk)
         if services.authors:
             found += others.knowledge(services.authors.authoring, parts.ask)
+            found += updates.endpoints(services.authors.updates)
         if services.procedures:
             found += procedures.endpoints(services.procedures)
         if services.partners:

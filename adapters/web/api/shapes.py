@@ -97,6 +97,37 @@ class Sent(Changed):
     undo: str | None
 
 
+class NewAnswer(Out):
+    """A new answer of this version: nobody is shown it yet."""
+
+    id: str
+    title: str
+
+
+class LateEdit(Out):
+    """An edit by hand that did not come into use, since another one of the same file was first."""
+
+    version: str
+    path: str
+    who: str
+    at: datetime | None
+
+
+class UpdateList(Out):
+    """`changed`: answers whose shipped text changed under your own."""
+
+    new: list[NewAnswer]
+    changed: list[str]
+    set_aside: list[LateEdit]
+
+
+class TwoTexts(Out):
+    """A whole file as it is in use (`ours`), and as it would be."""
+
+    ours: str
+    theirs: str
+
+
 class Me(Out):
     """The token that asks."""
 

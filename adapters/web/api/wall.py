@@ -22,10 +22,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.web.api.endpoint import BASE, KEY, MATCH, PATH_PART, Call, Endpoint, Wanted
+from adapters.web.api.endpoint import BASE, KEY, MATCH, PATH_PART, Call, Change, Endpoint, Wanted
 from adapters.web.api.shapes import Changed, Problem, Wrong
 from adapters.web.limits import Limit
 from adapters.web.services import WebServices
+from bot.answering.authoring import Stopped
 from bot.errors import Conflict, NotFound, Refused, StoreUnavailable, TooLarge
 from bot.permissions import allowed
 from bot.ports import Tx
@@ -79,6 +80,11 @@ class Wall:
             response = _refused(error)
         except NotFound:
             response = problem(404, "there is no such thing, or not for this token")
+        except Stopped as stopped:
+            wrong = [
+                (f"{fault.file}:{fault.line}:{fault.column}", f"{fault.what}, {fault.mend}") for fault in stopped.faults
+            ]
+            response = problem(409, "this text has faults, or would break answers that are in use; see errors", wrong)
         except Refused as error:
             response = problem(403, str(error))
         except Conflict as error:
@@ -134,9 +140,17 @@ class Wall:
             return _shown(endpoint.read(call), endpoint.status)
         key = _header(request, "Idempotency-Key", KEY)
         asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + data).hexdigest()
-        return self._services.work(lambda work: self._once(work, call, endpoint, key, asked))
+        change = endpoint.change
+        after: Callable[[], object] = _nothing
+        if endpoint.prepare and not (key and self._tokens.store.answered(token.id, key)):
+            change, after = endpoint.prepare(call)
+        response = self._services.work(lambda work: self._once(work, call, endpoint, change, key, asked))
+        after()
+        return response
 
-    def _once(self, work: Work, call: Call, endpoint: Endpoint, key: str, asked: str) -> Response:
+    def _once(
+        self, work: Work, call: Call, endpoint: Endpoint, change: Change | None, key: str, asked: str
+    ) -> Response:
         """The effect and its answer in one transaction, or the answer that was given before."""
         store = self._tokens.store
         before = store.begin(work.tx, call.token.id, key, asked, work.at) if key else None
@@ -146,14 +160,18 @@ class Wall:
                     422, "this Idempotency-Key came with another request", (("header.Idempotency-Key", "used"),)
                 )
             return _changed(endpoint.answer.model_validate_json(before["body"]), int(before["status"]), again=True)
-        assert endpoint.change is not None  # noqa: S101 (one of the two)
+        assert change is not None  # noqa: S101 (it reads, or there was an answer before)
         work.auditor = Marked(work.auditor, call.token.id)
-        found = endpoint.change(call, work)
+        found = change(call, work)
         work.audit(call.person.key, "api.change", call.token.id, what=endpoint.id)
         changed = found if isinstance(found, Changed) else Changed(id=found[0], href=BASE + found[1])
         if key:
             store.finish(work.tx, call.token.id, key, endpoint.status, changed.model_dump_json())
         return _changed(changed, endpoint.status)
+
+
+def _nothing() -> None:
+    """Comes after a change that needs nothing more."""
 
 
 @dataclass(frozen=True)
