@@ -105,17 +105,25 @@ class QueuePages:
         return Response(html, media_type="text/html", headers={"X-Mark": mark})
 
     def ticket(self, look: Look) -> Response:
-        """One ticket: its timeline, or what the person sees."""
+        """One ticket: its timeline, or what the person sees. With `answer` a standard reply stands in the form."""
         ticket = self._ticket(look)
         row = (look.person.key, "ticket.read", ticket.number)
         self._services.openings.note(self._services.work, look.visit.session, row)
-        view = look.asked("view", ("desk", "person"))
-        requester = self._services.identities.who(ticket.requester)
         back = self._services.undo.back(ticket.number, "reply", look.person)
+        draft, answer = back.fields["text"] if back else "", look.request.query_params.get("answer", "")
+        requester = self._services.identities.who(ticket.requester)
+        if answer and requester and self._services.standard:
+            draft = self._services.standard.text(answer, requester)[:MAX_TEXT]
+        return self._page(look, ticket, draft)
+
+    def _page(self, look: Look, ticket: Ticket, draft: str, preview: str = "") -> Response:
+        view, standard = look.asked("view", ("desk", "person")), self._services.standard
+        requester = self._services.identities.who(ticket.requester)
         lines = [self._line(look, event) for event in self._services.tickets.timeline(ticket.number)]
         return self._frame.page(
             look, "ticket.html", ticket=ticket, view=view, requester=requester, lines=lines, severities=SEVERITIES,
-            waiting=self._services.undo.waiting(ticket.number), draft=back.fields["text"] if back else "",
+            waiting=self._services.undo.waiting(ticket.number), draft=draft, preview=preview,
+            answers=standard.titles(requester, look.person.language) if standard and requester else (),
             told=self._told(look, ticket) if view == "person" else (), mail=self._mail(ticket),
             channel=place_from(ticket.place).channel if ticket.place else "", event=secrets.token_hex(12),
             **(self._triage.of(ticket) if self._triage else {"triage": False}), **self._accounts.of(ticket),
@@ -123,7 +131,7 @@ class QueuePages:
             **(self._runs.of(look, ticket) if self._runs else {"ticket_runs": (), "fitting": (), "startable": ()}),
         )  # fmt: skip
 
-    def act(self, look: Look, fields: Mapping[str, str]) -> Done:
+    def act(self, look: Look, fields: Mapping[str, str]) -> Done | Response:
         """Claim, release, reply, note, severity, resolve, reopen."""
         ticket, verb = self._ticket(look), look.request.path_params["verb"]
         number, person, tickets = ticket.number, look.person, self._services.tickets
@@ -159,8 +167,12 @@ class QueuePages:
 
     # inside
 
-    def _reply(self, look: Look, ticket: Ticket, text: str, fields: Mapping[str, str]) -> Done:
-        """The reply waits for some seconds, if nobody is in trouble."""
+    def _reply(self, look: Look, ticket: Ticket, text: str, fields: Mapping[str, str]) -> Done | Response:
+        """Shown as the person will see it, or sent: then it waits for some seconds, if nobody is in trouble."""
+        if fields.get("do") == "preview":
+            card = self._services.tickets.preview(ticket.number, look.person, text)
+            say = lambda key, **params: self._frame.say(look, key, **params)  # noqa: E731
+            return self._page(look, ticket, text, render_card(self._frame.env, say, Post(card, live=False)))
         text, sent = self._services.tickets.needed(look.person, text), list[Sent | None]()
 
         def send(work: Work) -> None:

@@ -18,6 +18,7 @@ from adapters.web.metrics import Metrics
 from adapters.web.openings import Openings
 from adapters.web.partner_services import PartnerServices
 from adapters.web.procedure_services import Procedures
+from bot.answering.standard import StandardReplies
 from bot.answering.unanswered import Unanswered
 from bot.audit import AuditReport
 from bot.directory_sources import Sources
@@ -188,6 +189,7 @@ class WebServices:
     mail_desk: MailDesk | None = None  # without: no page for reported mail
     authors: Authors | None = None  # without: knowledge is only looked at
     unanswered: Unanswered | None = None
+    standard: StandardReplies | None = None  # without: replies are only written
     sources: Sources | None = None  # without: nobody pushes people
     targets: Targets | None = None  # without (or without `about`): no page of people
     about: AboutMe | None = None

@@ -25,6 +25,7 @@ from bot import __version__
 from bot.answering.answer_card import answer_card
 from bot.answering.entries import Entry
 from bot.answering.redaction import redact
+from bot.answering.standard import StandardReplies
 from bot.answering.unanswered import Unanswered, Vectors
 from bot.app import App, calling, gauges, tracking
 from bot.app.analysts import mail_desk
@@ -50,6 +51,7 @@ def web_services(app: App, edge: Edge, metrics: Metrics, jobs: DbosJobs) -> WebS
         settings=app.settings, clock=app.clock, vault=app.vault, identities=app.identities, directory=app.directory,
         core=app.core, web=app.web, sessions=app.sessions, console=SqlConsoleStore(app.db), provider=provider(app),
         tickets=app.tickets, undo=app.undo,
+        standard=StandardReplies(lambda: app.contents.knowledge.current.library, app.organisation, app.authoring.today),
         words=lambda: app.organisation().words, org=app.organisation, handle=edge.handle, deliver=app.deliver,
         work=app.work, run=edge.run, health=lambda: health(app, jobs), knowledge=lambda: knowledge(app),
         nudge_plan=lambda: planned(app), verify_audit=app.verify_audit, redact=lambda text: redact(text).text,

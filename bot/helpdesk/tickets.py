@@ -455,6 +455,14 @@ class Tickets:
         if self._tell(work, row, "ticket.reply", quote=text, files=sent, name=analyst.name):
             work.dialogue(row["requester"], place_from(row["place"]), "tickets.talk", {"ticket": number})
 
+    def preview(self, number: str, analyst: Person, text: str) -> Card:
+        """What the person would read of a reply, in their language. Raises `NotFound`, `Refused`."""
+        ticket, text = self.get(number), self.needed(analyst, text)
+        person = self._identities.who(ticket.requester)
+        row = {"number": ticket.number, "subject": ticket.subject, "severity": ticket.severity}
+        lang = person.language if person else self._language()
+        return told_card(self._words(), lang, row, "ticket.reply", text, name=analyst.name)
+
     def note(self, work: Work, number: str, analyst: Person, text: str, files: Sequence[Sealed] = ()) -> None:
         """An internal note; the person never sees it."""
         self._locked(work, number)

@@ -61,7 +61,7 @@
     const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || (event.repeat && !"jk".includes(event.key)) || !on.checked) return;
     if (everywhere[event.key]) everywhere[event.key]();
-    else if (!"caesdrnxv".includes(event.key) || !sort(event.key)) return;
+    else if (!"caesdrnxvm".includes(event.key) || !sort(event.key)) return;
     event.preventDefault();
   });
 
