@@ -1,4 +1,4 @@
-"""The console's page of what waits for a decision: new answers of an upgrade, changes under an edit, edits that came too late."""
+"""The console's page of what waits for a decision: what is new in an upgrade, changes under an edit, edits that came too late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from adapters.web.console import Done, Frame, Look
 from adapters.web.signin import HOME
 from bot.answering.authoring import Stopped
 from bot.errors import Conflict, Fault, NotFound, Refused
-from bot.organisation import pick
 from bot.permissions import Permission
 
 PAGE = f"{HOME}/updates"
@@ -40,7 +39,7 @@ class UpdatePages:
         return self._page(look)
 
     def act(self, look: Look, fields: Mapping[str, str]) -> Done | Response:
-        """Decide about one of them, or use all new answers."""
+        """Decide about one of them, or use all that is new."""
         verb, name = str(look.request.path_params["verb"]), fields.get("name", "")[:100]
         updates, person = self._updates, look.person
         names = [name] if name else updates.waiting()
@@ -66,8 +65,7 @@ class UpdatePages:
 
     def _page(self, look: Look, refused: tuple[Fault, ...] = (), status: int = 200) -> Response:
         updates, lang = self._updates, look.person.language
-        entries = updates.authoring.library.entries
-        waiting = [(name, pick(entries[name].title, lang)) for name in updates.waiting() if name in entries]
+        waiting = [(name, updates.title(name, lang)) for name in updates.waiting()]
         changed = [(one.entry, compared(one.ours, one.shipped)) for one in updates.differences()]
         asides = [(one.about, compared(one.ours, one.theirs)) for one in updates.asides()]
         return self._frame.page(

@@ -1,9 +1,11 @@
-"""What a new version brings: its new answers wait for an approver, its other texts never touch an edit of the organisation's.
+"""What a new version brings: new answers and lessons wait for an approver, other texts never touch an edit of the organisation's.
 
-The first start takes everything as it ships. From then on it is known which answers shipped before: one that is new waits, and
-nobody is shown it. A shipped text that changed is in use at once where the organisation has none of its own; where it has, its
-own stays, and the change is shown until somebody has decided. What is known is one short row of the database, the same for all
-replicas; an older version that still runs beside the new one takes nothing back.
+The first start takes everything as it ships. From then on it is known what shipped before: an answer that is new waits, and
+nobody is shown it; a lesson that is new waits, and is sent to nobody. Emergency cards and procedures do not wait: the ones must
+never be missing, and the others run only when somebody starts them. A shipped text that changed is in use at once where the
+organisation has none of its own; where it has, its own stays, and the change of an answer is shown until somebody has decided.
+What is known is one short row of the database, the same for all replicas; an older version that still runs beside the new one
+takes nothing back.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from bot.ports import Tx
 from bot.turn import Work
 
 State = Literal["live", "waiting", "out"]
-Known = Mapping[
-    str, tuple[str, State]
-]  # by entry: digest of the shipped text that was looked at, and what became of it
+Known = Mapping[str, tuple[str, State]]  # by name: digest of the shipped text that was looked at, and what became of it
+LESSON = "lesson:"  # in front of the id of a lesson; answers are known by their ids alone
+FOLDERS = {"": FOLDER, LESSON: "lessons"}
 TRIES = 5
 
 
@@ -62,14 +64,19 @@ class Shipped:
 
     def register(self) -> None:
         """At a start: what this version brings. Raises `StoreUnavailable`."""
-        shipped = {_name(label): _sha(data) for label, data, _ in self._packaged.folder(FOLDER)}
+        shipped = {
+            kind + _name(label): _sha(data)
+            for kind, folder in FOLDERS.items()
+            for label, data, _ in self._packaged.folder(folder)
+        }
         for _ in range(TRIES):
             text = self._store.read()
             known = _known(text)
+            before = {_kind(name) for name in known}  # of the other kinds this is the first start
             new: dict[str, tuple[str, State]] = dict(known)
             for name, sha in shipped.items():
                 if name not in known:
-                    new[name] = (sha, "waiting" if known else "live")
+                    new[name] = (sha, "waiting" if _kind(name) in before else "live")
                 elif not self._own(name):
                     new[name] = (sha, known[name][1])
             if new == known or self._store.replace(text, _text(new), self._now()):
@@ -83,26 +90,31 @@ class Shipped:
             self._held = frozenset((name, state) for name, (_, state) in known.items() if state != "live")
 
     def held(self) -> frozenset[tuple[str, State]]:
-        """Answers that are not in use though they ship, as of the last look."""
+        """Answers and lessons that are not in use though they ship, as of the last look."""
         with self._lock:
             return self._held
 
     def over(self, library: Library) -> Library:
         """A library in which what waits is for review, and what was left out is retired. One's own file is as it says."""
         found: dict[str, Entry] = {}
-        for name, state in self.held():
+        for name, state in self.unused("").items():
             entry = library.entries.get(name)
-            if entry is not None and entry.state == "published" and not self._own(name):
+            if entry is not None and entry.state == "published":
                 found[name] = entry.model_copy(update={"state": "review" if state == "waiting" else "retired"})
         mark = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest() if found else ""
         return (
             replace(library, entries={**library.entries, **found}, digest=library.digest + mark) if found else library
         )
 
+    def unused(self, kind: str) -> Mapping[str, State]:
+        """By id what ships of a kind ("" or `LESSON`), is not in use, and is no file of the organisation's own."""
+        held = ((name, state) for name, state in self.held() if _kind(name) == kind)
+        return {name.removeprefix(kind): state for name, state in held if not self._own(name)}
+
     # what is to decide
 
     def waiting(self) -> list[str]:
-        """New answers that nobody has decided about. Raises `StoreUnavailable`."""
+        """New answers, and lessons as `lesson:id`, that nobody has decided about. Raises `StoreUnavailable`."""
         known = _known(self._store.read())
         return sorted(
             name
@@ -114,14 +126,14 @@ class Shipped:
         """Shipped texts that changed under an edit. Raises `StoreUnavailable`."""
         found = []
         for name, (sha, _) in sorted(_known(self._store.read()).items()):
-            ours = self._own(name)
+            ours = self._own(name) if not _kind(name) else None
             shipped = self._packaged.file(label_of(name)) if ours else None
             if shipped and ours and sha != _sha(shipped[1]) and ours[1] != shipped[1]:
                 found.append(Difference(name, _read(ours[1]), _read(shipped[1])))
         return found
 
     def decide(self, work: Work, actor: str, names: Iterable[str], state: Literal["live", "out"]) -> None:
-        """New answers come into use, or are left out. Raises `NotFound`, `Conflict`."""
+        """What is new comes into use, or are left out. Raises `NotFound`, `Conflict`."""
         wanted = list(names)
         text = self._store.read()
         known = dict(_known(text))
@@ -150,11 +162,11 @@ class Shipped:
 
     def _own(self, name: str) -> tuple[str, bytes, bool] | None:
         """The organisation's own file of an entry."""
-        found = self._shelf.file(label_of(name))
+        found = self._shelf.file(_file(name))
         return found if found and found[2] else None
 
     def _ships(self, name: str) -> bool:
-        return self._packaged.file(label_of(name)) is not None
+        return self._packaged.file(_file(name)) is not None
 
 
 def refreshed(shipped: Shipped, sync: Callable[[], object]) -> Callable[[], None]:
@@ -176,6 +188,16 @@ def _known(text: str) -> Known:
 
 def _text(known: Known) -> str:
     return json.dumps(dict(sorted(known.items())), separators=(",", ":"))
+
+
+def _kind(name: str) -> str:
+    return LESSON if name.startswith(LESSON) else ""
+
+
+def _file(name: str) -> str:
+    """Its file, from the shelf's root."""
+    kind = _kind(name)
+    return f"{FOLDERS[kind]}/{name.removeprefix(kind)}.yaml"
 
 
 def _name(label: str) -> str:

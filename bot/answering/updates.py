@@ -5,16 +5,17 @@ What changes something computes first and returns what is left to do in one shor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.answering.authoring import Authoring, Do, Stopped
 from bot.answering.checking import label_of
-from bot.answering.shipped import Difference, Shipped
+from bot.answering.shipped import LESSON, Difference, Shipped
 from bot.content import Shelf
 from bot.errors import NotFound
 from bot.model import Person
+from bot.organisation import pick
 from bot.shared_folder import Aside, SharedFolder
 from bot.turn import Work
 
@@ -30,18 +31,25 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Updates:
-    """`reload` looks at database and disk now, so that what was decided is in use."""
+    """`reload` looks at database and disk now, so that what was decided is in use. `lesson`: the title of a lesson by its id."""
 
     shipped: Shipped
     shared: SharedFolder
     authoring: Authoring
     reload: Callable[[], object]
+    lesson: Callable[[str], Mapping[str, str]] = lambda _id: {}
 
     # what there is to decide
 
     def waiting(self) -> list[str]:
-        """New shipped answers that nobody is shown yet."""
+        """New shipped answers that nobody is shown yet, and lessons (`lesson:id`) that are sent to nobody."""
         return self.shipped.waiting()
+
+    def title(self, name: str, lang: str) -> str:
+        """What people read of one that waits; its name if it cannot be read."""
+        entry = self.authoring.library.entries.get(name)
+        said = entry.title if entry else self.lesson(name.removeprefix(LESSON)) if name.startswith(LESSON) else {}
+        return pick(said, lang) if said else name
 
     def differences(self) -> list[Difference]:
         """Shipped texts that changed under an edit of the organisation's."""
@@ -60,21 +68,23 @@ class Updates:
         """How much there is to decide."""
         return len(self.waiting()) + len(self.differences()) + len(self.asides())
 
-    # new answers
+    # new answers and lessons
 
     def use(self, person: Person, names: Sequence[str]) -> Callable[[Work], None]:
-        """Bring new answers into use. Raises `NotFound`, `Stopped` where a golden question of another answer would break."""
+        """Bring them into use. Raises `NotFound`, `Stopped` where a golden question of another answer would break."""
         for name in names:
             entry = self.authoring.library.entries.get(name)
-            if entry is None or name not in self.waiting():
+            if name not in self.waiting() or (entry is None and not name.startswith(LESSON)):
                 raise NotFound(name)
+            if entry is None:  # a lesson takes no question away
+                continue
             text = _text(Shelf(self.authoring.parts.shelf().packaged).file(label_of(name)))
             if faults := self.authoring.trying.broken(entry.model_copy(update={"state": "published"}), text):
                 raise Stopped(faults)
         return lambda work: self.shipped.decide(work, person.key, names, "live")
 
     def leave(self, person: Person, names: Sequence[str]) -> Callable[[Work], None]:
-        """New answers stay out; who wants one after all writes it as their own. Raises `NotFound`."""
+        """They stay out; who wants one after all writes it as their own. Raises `NotFound`."""
         if unknown := sorted(set(names) - set(self.waiting())):
             raise NotFound(unknown[0])
         return lambda work: self.shipped.decide(work, person.key, names, "out")

@@ -93,12 +93,16 @@ class Contents:
 
 @dataclass(frozen=True)
 class Beside:
-    """What the database knows of answers, beside their files. `held`: what ships and is not in use; `over` takes it out of a
-    library. `proven`: whether the replica that published a file has tried it on the golden questions: to do so again on each
-    would take longer than people may wait for an edit."""
+    """What the database knows of answers and lessons, beside their files.
+
+    `held`: what ships and is not in use; `over` takes it out of a library of answers; `lessons`: those of it by id, each
+    "waiting" or "out". `proven`: whether the replica that published a file has tried it on the golden questions: to do so
+    again on each would only take time.
+    """
 
     held: Callable[[], object] = tuple
     over: Callable[[AnswerLibrary], AnswerLibrary] = lambda library: library
+    lessons: Callable[[], Mapping[str, str]] = dict
     proven: Callable[[str], bool] = lambda _path: False
 
 
@@ -183,7 +187,7 @@ def load_contents(
         ), today())  # fmt: skip
         if strict:
             faults.check()
-        return library
+        return _without(library, beside.lessons())
 
     people_ = Watched("people", people, lambda: (shelf.stamp("people.yaml", DIRECTORY), id(organisation.current)))
     roster = Watched("roster", directory.refresh, directory.stamp)
@@ -202,7 +206,10 @@ def load_contents(
         lambda: knowledge(False),
     )  # fmt: skip
     lessons_ = Watched(
-        "lessons", lambda: lessons(True), lambda: shelf.stamp("lessons", "learning"), lambda: lessons(False)
+        "lessons",
+        lambda: lessons(True),
+        lambda: (shelf.stamp("lessons", "learning"), beside.held()),
+        lambda: lessons(False),
     )
     mail = Watched(
         "mail checks",
@@ -227,6 +234,22 @@ def _encoders(cache: Path | None, search: str) -> Callable[[], Encoders]:
     loading = pool.submit(encoders_for, search, cache)
     pool.shutdown(wait=False)
     return loading.result
+
+
+def lesson_title(contents: Contents, name: str) -> Mapping[str, str]:
+    """The title of a lesson by language; empty if there is none."""
+    lesson = contents.lessons.current.lessons.get(name)
+    return lesson.title if lesson else {}
+
+
+def _without(library: Lessons, unused: Mapping[str, str]) -> Lessons:
+    """The lessons in which what waits is for review, and what was left out is retired."""
+    held = {
+        name: lesson.model_copy(update={"status": "review" if unused[name] == "waiting" else "retired"})
+        for name, lesson in library.lessons.items()
+        if name in unused and lesson.status == "published"
+    }
+    return replace(library, lessons={**library.lessons, **held}) if held else library
 
 
 def _joined(library: AnswerLibrary, shipped: AnswerLibrary) -> AnswerLibrary:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "verb", nargs="?", default="list", choices=["list", "use", "leave", "keep", "take"],
-        help="list (default); use or leave a new answer; keep your own text or take the one that ships",
+        help="list (default); use or leave a new answer or lesson; keep your own text or take the one that ships",
     )  # fmt: skip
-    parser.add_argument("entry", nargs="*", help="answers it is about")
+    parser.add_argument("entry", nargs="*", help="what it is about, as the list names it")
     parser.add_argument("--as", dest="person", default="", help="who decides: id or address of an approver")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.stores.shipped import SqlShippedStore
-from bot.answering.shipped import Shipped
+from bot.answering.shipped import LESSON, Shipped
 from bot.errors import Conflict, NotFound, Refused
 from bot.ports import Db
 from tests.fakes.authoring import ENTRY, AuthorDesk, started, updates_of
@@ -128,6 +129,31 @@ def test_of_two_who_decide_the_first_wins(desk: AuthorDesk) -> None:
         desk.work(lambda work: late.decide(work, desk.ines.key, ["badge"], "live"))
     found.reload()
     assert "retired" == states(desk)["badge"]
+
+
+def test_a_new_shipped_lesson_is_sent_to_nobody_until_somebody_approves_it(desk: AuthorDesk) -> None:
+    ours, own = (place / "lessons" for place in (desk.place / "ours", desk.folder))
+    for folder in (ours, own):
+        folder.mkdir()
+    (ours / "old.yaml").write_text("id: old\n", "utf-8")
+    assert [] == updates_of(desk).waiting()  # the first version that knows of lessons has those of the last one in use
+    for name in ("calls", "keys", "mine"):
+        (ours / f"{name}.yaml").write_text(f"id: {name}\n", "utf-8")
+    (own / "mine.yaml").write_text("id: mine\n", "utf-8")
+    found = updates_of(desk)
+    assert ["lesson:calls", "lesson:keys"] == found.waiting()
+    assert {"calls": "waiting", "keys": "waiting"} == found.shipped.unused(LESSON)
+    assert {} == found.shipped.unused("")  # an answer may have the name of a lesson
+    desk.work(found.use(desk.ines, ["lesson:calls"]))
+    desk.work(found.leave(desk.ines, ["lesson:keys"]))
+    found.reload()
+    assert ([], {"keys": "out"}) == (found.waiting(), found.shipped.unused(LESSON))
+    with pytest.raises(NotFound):
+        found.use(desk.ines, ["lesson:keys"])
+    (ours / "calls.yaml").write_text("id: calls\nversion: 2\n", "utf-8")
+    assert {"keys": "out"} == updates_of(desk).shipped.unused(LESSON)  # what was let in stays in when its text changes
+    titled = replace(found, lesson={"calls": {"en": "Who calls?", "de": "Wer ruft an?"}}.__getitem__)
+    assert ("Wer ruft an?", "nothing") == (titled.title("lesson:calls", "de"), titled.title("nothing", "de"))
 
 
 def test_a_new_answer_that_takes_a_golden_question_away_is_not_brought_into_use(desk: AuthorDesk) -> None:

@@ -16,7 +16,7 @@ import pytest
 from bot.answering.entries import Library
 from bot.answering.search import Index
 from bot.app import build
-from bot.app.contents import Contents, load_contents
+from bot.app.contents import Beside, Contents, lesson_title, load_contents
 from bot.cards import as_text
 from bot.content import Faults, packaged_shelf
 from bot.errors import ContentError, Fault
@@ -253,6 +253,24 @@ def test_people_are_picked_up_and_their_faults_are_all_said(live: Contents, over
         f'people.yaml:{line}:67: "Mars/Base" is not a time zone, write one like Europe/Berlin',
     ]
     assert live.directory.find("new.one") is not None  # the last good list
+
+
+def test_a_lesson_that_waits_is_in_no_curriculum_until_it_is_let_in(request: pytest.FixtureRequest) -> None:
+    held = {"clicked-tell-us-fast": "waiting", "bank-change-call-back": "out"}
+    beside = Beside(held=lambda: tuple(held.items()), lessons=lambda: held)
+    live = load_contents(None, fakes.cache_folder(request.config), lambda: date(2030, 3, 17), "words", beside=beside)
+
+    def published() -> list[bool]:
+        names = {lesson.id for lesson in live.lessons.current.published()}
+        return [name in names for name in ("clicked-tell-us-fast", "bank-change-call-back")]
+
+    assert [False, False] == published()
+    del held["clicked-tell-us-fast"]
+    assert live.lessons.poll()
+    assert [True, False] == published()
+    assert "retired" == live.lessons.current.lessons["bank-change-call-back"].status
+    assert lesson_title(live, "clicked-tell-us-fast")["en"]
+    assert {} == lesson_title(live, "nothing")
 
 
 def test_an_answer_is_edited_retired_and_broken(live: Contents, overlay: Path, edit: Edit) -> None:

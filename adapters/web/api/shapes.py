@@ -97,8 +97,8 @@ class Sent(Changed):
     undo: str | None
 
 
-class NewAnswer(Out):
-    """A new answer of this version: nobody is shown it yet."""
+class NewText(Out):
+    """A new answer of this version that nobody is shown yet, or a new lesson (`lesson:…`) that is sent to nobody."""
 
     id: str
     title: str
@@ -116,7 +116,7 @@ class LateEdit(Out):
 class UpdateList(Out):
     """`changed`: answers whose shipped text changed under your own."""
 
-    new: list[NewAnswer]
+    new: list[NewText]
     changed: list[str]
     set_aside: list[LateEdit]
 

@@ -8,7 +8,6 @@ from adapters.web.api import shapes
 from adapters.web.api.endpoint import Call, Change, Endpoint
 from bot.answering.updates import Updates
 from bot.errors import NotFound
-from bot.organisation import pick
 from bot.turn import Work
 
 Decided = Callable[[Call, str], tuple[Callable[[Work], object], Callable[[], object]]]
@@ -18,10 +17,8 @@ def endpoints(updates: Updates) -> list[Endpoint]:
     """One approver decides here, as in the console."""
 
     def listed(call: Call) -> shapes.UpdateList:
-        entries, lang = updates.authoring.library.entries, call.person.language
         return shapes.UpdateList(
-            new=[shapes.NewAnswer(id=name, title=pick(entries[name].title, lang) if name in entries else name)
-                 for name in updates.waiting()],
+            new=[shapes.NewText(id=name, title=updates.title(name, call.person.language)) for name in updates.waiting()],
             changed=[one.entry for one in updates.differences()],
             set_aside=[shapes.LateEdit(version=str(one.about.version), path=one.about.path, who=one.about.who,
                                        at=shapes.moment(one.about.at)) for one in updates.asides()],
@@ -69,9 +66,9 @@ def endpoints(updates: Updates) -> list[Endpoint]:
                  shapes.TwoTexts, changed),
         Endpoint("GET", "/updates/set-aside/{id}", "see", "Updates", "An edit that came too late: both files",
                  shapes.TwoTexts, aside),
-        decision("new", "use", "Bring a new answer into use",
+        decision("new", "use", "Bring a new answer or lesson into use",
                  lambda call, name: (updates.use(call.person, [name]), updates.reload)),
-        decision("new", "leave", "Leave a new answer out",
+        decision("new", "leave", "Leave a new answer or lesson out",
                  lambda call, name: (updates.leave(call.person, [name]), updates.reload)),
         decision("changed", "keep", "Keep your own text",
                  lambda call, name: (updates.keep(call.person, name), updates.reload)),
