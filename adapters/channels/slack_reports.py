@@ -16,6 +16,7 @@ from adapters.channels.slack_api import SlackApi
 from adapters.channels.slack_events import Event, Quoted
 from adapters.channels.slack_files import SlackFiles
 from adapters.channels.slack_people import SlackPeople
+from bot.answering.redaction import redact
 from bot.cards import Block, Card, Facts, Text
 from bot.errors import ChannelError
 from bot.model import File, Place
@@ -61,7 +62,8 @@ class SlackReports:
     async def _head(self, quoted: Quoted, author: str, link: str, place: Place, lang: str, key: str) -> str:
         """Begin a thread in the person's direct messages that says which message this is about."""
         say = self._words().say
-        short = quoted.text if len(quoted.text) <= SHOWN_TEXT else quoted.text[: SHOWN_TEXT - 1] + "…"
+        said = redact(quoted.text).text
+        short = said if len(said) <= SHOWN_TEXT else said[: SHOWN_TEXT - 1] + "…"
         facts = tuple((label, text) for label, text in ((say(lang, "slack.report_author"), author),
                       (say(lang, "slack.report_link"), link)) if text)  # fmt: skip
         blocks: list[Block] = [Text(say(lang, "slack.report_head"))]

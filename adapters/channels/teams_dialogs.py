@@ -12,6 +12,7 @@ from adapters.channels.teams_answers import Answer, dialog, dialog_note
 from adapters.channels.teams_behind import Behind
 from adapters.channels.teams_cards import adaptive_cards
 from adapters.channels.teams_people import TeamsPeople, tolerant
+from bot.answering.redaction import redact
 from bot.cards import Buttons, Card, Choices, Input, Text
 from bot.errors import ChannelError
 from bot.model import Action, File, Message, Person, Place
@@ -138,7 +139,8 @@ class Dialogs:
 
 def _shown(quoted: Quoted) -> str:
     """The message that is reported, as the dialog shows it."""
-    said = quoted.text if len(quoted.text) <= QUOTED_CHARACTERS else quoted.text[: QUOTED_CHARACTERS - 1] + "…"
+    said = redact(quoted.text).text
+    said = said if len(said) <= QUOTED_CHARACTERS else said[: QUOTED_CHARACTERS - 1] + "…"
     return f"{quoted.author}: {said}" if quoted.author else said
 
 

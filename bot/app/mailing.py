@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from threading import Lock
 from typing import Any
 
+from bot.answering.redaction import redact
 from bot.app.contents import Contents
 from bot.register import Register
 from bot.reporting.checks import first_contact
@@ -21,6 +22,21 @@ from bot.reporting.verdict import decide
 from bot.settings import Settings
 
 _NO_HISTORY = History()
+
+
+def _without_secrets(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is stored open, searched and shown beside a mail: its own words as they came are in the sealed content alone."""
+
+    def clean(text: str) -> str:
+        return redact(text).text
+
+    return {
+        **facts,
+        "subject": clean(facts["subject"]),
+        "links": [{**link, "shown": clean(link["shown"])} for link in facts["links"]],
+        "attachments": [{**file, "name": clean(file["name"]), "members": [clean(one) for one in file["members"]]}
+                        for file in facts["attachments"]],
+    }  # fmt: skip
 
 
 class Mailroom:
@@ -40,7 +56,7 @@ class Mailroom:
         found = self._sandbox.examine(data, name, context)
         if history != _NO_HISTORY and not found.failure:
             found = _with_history(found, replace(context, history=history))
-        return Examined(found.verdict, desk_view(found.email, found.cover), clues(found.findings))
+        return Examined(found.verdict, _without_secrets(desk_view(found.email, found.cover)), clues(found.findings))
 
     def context(self) -> Context:
         """What the checks may use besides the mail."""
