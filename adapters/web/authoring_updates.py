@@ -65,7 +65,7 @@ class UpdatePages:
 
     def _page(self, look: Look, refused: tuple[Fault, ...] = (), status: int = 200) -> Response:
         updates, lang = self._updates, look.person.language
-        waiting = [(name, updates.title(name, lang)) for name in updates.waiting()]
+        waiting = [(name, *updates.told(name, lang)) for name in updates.waiting()]
         changed = [(one.entry, compared(one.ours, one.shipped)) for one in updates.differences()]
         asides = [(one.about, compared(one.ours, one.theirs)) for one in updates.asides()]
         return self._frame.page(

@@ -5,7 +5,7 @@ What changes something computes first and returns what is left to do in one shor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,13 +31,14 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Updates:
-    """`reload` looks at database and disk now, so that what was decided is in use. `lesson`: the title of a lesson by its id."""
+    """`reload` looks at database and disk now, so that what was decided is in use. `lesson`: title and text of a lesson by its id
+    and a language; both empty if there is none."""
 
     shipped: Shipped
     shared: SharedFolder
     authoring: Authoring
     reload: Callable[[], object]
-    lesson: Callable[[str], Mapping[str, str]] = lambda _id: {}
+    lesson: Callable[[str, str], tuple[str, str]] = lambda _id, _lang: ("", "")
 
     # what there is to decide
 
@@ -45,11 +46,16 @@ class Updates:
         """New shipped answers that nobody is shown yet, and lessons (`lesson:id`) that are sent to nobody."""
         return self.shipped.waiting()
 
-    def title(self, name: str, lang: str) -> str:
-        """What people read of one that waits; its name if it cannot be read."""
+    def told(self, name: str, lang: str) -> tuple[str, str]:
+        """Title and text of one that waits, as people would get it, values as `{name}`."""
+        if name.startswith(LESSON):
+            title, text = self.lesson(name.removeprefix(LESSON), lang)
+            return title or name, text
         entry = self.authoring.library.entries.get(name)
-        said = entry.title if entry else self.lesson(name.removeprefix(LESSON)) if name.startswith(LESSON) else {}
-        return pick(said, lang) if said else name
+        if entry is None:
+            return name, ""
+        answers = {code: "\n".join([answer.short, *answer.steps]) for code, answer in entry.answer.items()}
+        return pick(entry.title, lang), pick(answers, lang)
 
     def differences(self) -> list[Difference]:
         """Shipped texts that changed under an edit of the organisation's."""

@@ -59,7 +59,7 @@ from bot.app.api import prune as prune_api
 from bot.app.authoring import make_authoring
 from bot.app.calling import Calling, account_control, make_calling, make_pagers
 from bot.app.channels import known_channels, load_platforms, platform_store
-from bot.app.contents import Beside, Contents, answer_vocabulary, lesson_title, load_contents
+from bot.app.contents import Beside, Contents, answer_vocabulary, lesson_told, load_contents
 from bot.app.doors import FrontDesk
 from bot.app.figures import close_figures
 from bot.app.handing import Handing
@@ -731,7 +731,7 @@ def build(  # noqa: PLR0915 (the list of what there is)
         roster=roster, measures=measures, handing=handing, stop=[release],
         sources=sources, targets=targets, about=about,
         waves=waves, switchover=switchover, procedures=procedures, partners=partners, shared=shared,
-        updates=Updates(shipped, shared, authoring, authoring.parts.reload, lambda name: lesson_title(contents, name)), undo=undo,
+        updates=Updates(shipped, shared, authoring, authoring.parts.reload, partial(lesson_told, contents)), undo=undo,
     )  # fmt: skip
     front = FrontDesk(app)
     holder.append(app)

@@ -39,7 +39,7 @@ from bot.learning.notes import as_of as lessons_as_of
 from bot.learning.shapes import Library as Lessons
 from bot.learning.shapes import Vocabulary as LessonVocabulary
 from bot.model import Person
-from bot.organisation import Organisation, Words, load_organisation, load_words
+from bot.organisation import Organisation, Words, load_organisation, load_words, pick
 from bot.procedures.library import FOLDER as PROCEDURES
 from bot.procedures.library import read_procedures
 from bot.procedures.shapes import Library as Procedures
@@ -236,10 +236,10 @@ def _encoders(cache: Path | None, search: str) -> Callable[[], Encoders]:
     return loading.result
 
 
-def lesson_title(contents: Contents, name: str) -> Mapping[str, str]:
-    """The title of a lesson by language; empty if there is none."""
+def lesson_told(contents: Contents, name: str, lang: str) -> tuple[str, str]:
+    """Title and text of a lesson in a language; both empty if there is none."""
     lesson = contents.lessons.current.lessons.get(name)
-    return lesson.title if lesson else {}
+    return (pick(lesson.title, lang), pick(lesson.body, lang)) if lesson else ("", "")
 
 
 def _without(library: Lessons, unused: Mapping[str, str]) -> Lessons:

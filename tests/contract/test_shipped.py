@@ -152,8 +152,11 @@ def test_a_new_shipped_lesson_is_sent_to_nobody_until_somebody_approves_it(desk:
         found.use(desk.ines, ["lesson:keys"])
     (ours / "calls.yaml").write_text("id: calls\nversion: 2\n", "utf-8")
     assert {"keys": "out"} == updates_of(desk).shipped.unused(LESSON)  # what was let in stays in when its text changes
-    titled = replace(found, lesson={"calls": {"en": "Who calls?", "de": "Wer ruft an?"}}.__getitem__)
-    assert ("Wer ruft an?", "nothing") == (titled.title("lesson:calls", "de"), titled.title("nothing", "de"))
+    told = replace(
+        found, lesson=lambda name, lang: (f"{name} in {lang}", "Ring back.") if name == "calls" else ("", "")
+    )
+    assert ("calls in de", "Ring back.") == told.told("lesson:calls", "de")
+    assert ("lesson:gone", "") == told.told("lesson:gone", "de")
 
 
 def test_a_new_answer_that_takes_a_golden_question_away_is_not_brought_into_use(desk: AuthorDesk) -> None:

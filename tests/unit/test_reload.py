@@ -16,7 +16,7 @@ import pytest
 from bot.answering.entries import Library
 from bot.answering.search import Index
 from bot.app import build
-from bot.app.contents import Beside, Contents, lesson_title, load_contents
+from bot.app.contents import Beside, Contents, lesson_told, load_contents
 from bot.cards import as_text
 from bot.content import Faults, packaged_shelf
 from bot.errors import ContentError, Fault
@@ -269,8 +269,9 @@ def test_a_lesson_that_waits_is_in_no_curriculum_until_it_is_let_in(request: pyt
     assert live.lessons.poll()
     assert [True, False] == published()
     assert "retired" == live.lessons.current.lessons["bank-change-call-back"].status
-    assert lesson_title(live, "clicked-tell-us-fast")["en"]
-    assert {} == lesson_title(live, "nothing")
+    lesson = live.lessons.current.lessons["clicked-tell-us-fast"]
+    assert (lesson.title["de"], lesson.body["de"]) == lesson_told(live, lesson.id, "de")
+    assert ("", "") == lesson_told(live, "nothing", "de")
 
 
 def test_an_answer_is_edited_retired_and_broken(live: Contents, overlay: Path, edit: Edit) -> None:

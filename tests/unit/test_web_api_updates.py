@@ -65,7 +65,8 @@ def listed(program: TestClient) -> tuple[list[str], list[str], list[str]]:
 def test_each_kind_is_listed_shown_and_decided(fixture: Fixture, desk: AuthorDesk, program: TestClient) -> None:
     new, changed, late = listed(program)
     assert (["badge", "lift"], ["wifi"], 2) == (new, changed, len(late))
-    assert ["About badge", "About lift"] == [one["title"] for one in program.get(f"{BASE}/updates").json()["new"]]
+    told = [(one["title"], one["text"].splitlines()[0]) for one in program.get(f"{BASE}/updates").json()["new"]]
+    assert [(f"About {name}", f"Tell reception about the {name}.") for name in ("badge", "lift")] == told
     both = program.get(f"{BASE}/updates/changed/wifi").json()
     assert (True, True) == ("Tell Sam" in both["ours"], "Tell security" in both["theirs"])
     both = program.get(f"{BASE}/updates/set-aside/{late[0]}").json()

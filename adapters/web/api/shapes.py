@@ -102,6 +102,7 @@ class NewText(Out):
 
     id: str
     title: str
+    text: str
 
 
 class LateEdit(Out):

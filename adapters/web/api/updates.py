@@ -16,9 +16,13 @@ Decided = Callable[[Call, str], tuple[Callable[[Work], object], Callable[[], obj
 def endpoints(updates: Updates) -> list[Endpoint]:
     """One approver decides here, as in the console."""
 
+    def new(name: str, lang: str) -> shapes.NewText:
+        title, text = updates.told(name, lang)
+        return shapes.NewText(id=name, title=title, text=text)
+
     def listed(call: Call) -> shapes.UpdateList:
         return shapes.UpdateList(
-            new=[shapes.NewText(id=name, title=updates.title(name, call.person.language)) for name in updates.waiting()],
+            new=[new(name, call.person.language) for name in updates.waiting()],
             changed=[one.entry for one in updates.differences()],
             set_aside=[shapes.LateEdit(version=str(one.about.version), path=one.about.path, who=one.about.who,
                                        at=shapes.moment(one.about.at)) for one in updates.asides()],
