@@ -94,12 +94,14 @@ class Role(Shape):
     """A role or tag. `desk` roles work tickets; `restricted` content stays with those who have the role.
 
     `console`: what its people may do in the console. Without it, a desk role does what analysts, authors and approvers do.
+    `discreet`: lists of tickets show the role in place of the name; who opens one is written down.
     """
 
     name: Texts
     what: str
     tag: bool = False
     desk: bool = False
+    discreet: bool = False
     console: list[ConsoleRole] = []
 
 

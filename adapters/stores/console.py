@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.ports import Db, Row, Tx
 
 _MAIL = "sha256, name, size, ticket, state, kind, decided_by, verdict, created_at, decided_at"
@@ -53,6 +55,14 @@ class SqlConsoleStore:
         """With `facts`: what the desk may see of it, as JSON text."""
         sql = f"SELECT {_MAIL}, facts, {_REPORTERS} FROM mail WHERE ticket = :number ORDER BY created_at LIMIT 1"  # noqa: S608
         return _first(self._db.query(sql, number=number))
+
+    def reports(self, numbers: Sequence[str]) -> dict[str, int]:
+        given = {f"n{place}": number for place, number in enumerate(numbers)}
+        if not given:
+            return {}
+        names = ", ".join(f":{name}" for name in given)
+        sql = f"SELECT ticket, reports FROM campaign WHERE reports > 1 AND ticket IN ({names})"  # noqa: S608 (names of ours)
+        return {str(row["ticket"]): int(row["reports"]) for row in self._db.query(sql, **given)}
 
     def mail_counts(self) -> dict[str, int]:
         """Mails by verdict ("" while checking)."""

@@ -23,6 +23,7 @@ from adapters.web.services import WebServices
 from adapters.web.signin import HOME, SignIn, Visit
 from bot.errors import Conflict, NotFound, Refused, StoreUnavailable
 from bot.model import File, Person
+from bot.organisation import pick
 from bot.permissions import PERMISSIONS, Permission, allowed
 from bot.turn import Work
 from bot.undo import Sent
@@ -169,7 +170,7 @@ class Frame:
             f"console/{template}", look.person, status=status, flash=flash, flash_event=secrets.token_hex(12),
             csrf=look.visit.csrf, here=template,
             navigation=self._navigation(look), home=HOME, open_pages=self.services.console.open_pages(),
-            names=Names(self.services), may=look.may, **context,
+            names=Names(self.services, look.person.language), may=look.may, **context,
         )  # fmt: skip
         if flash is not None:
             response.delete_cookie(FLASH, path=HOME)
@@ -178,7 +179,8 @@ class Frame:
     def fragment(self, look: Look, template: str, **context: Any) -> str:
         """A part of a page."""
         return self._pages.html(
-            f"console/{template}", look.person, csrf=look.visit.csrf, names=Names(self.services), home=HOME, may=look.may,
+            f"console/{template}", look.person, csrf=look.visit.csrf, names=Names(self.services, look.person.language),
+            home=HOME, may=look.may,
             **context,
         )  # fmt: skip
 
@@ -275,11 +277,12 @@ class Frame:
 
 
 class Names:
-    """Names for pseudonyms, each looked up once a page."""
+    """Names for pseudonyms, each looked up once a page. `language`: of whoever reads them."""
 
-    def __init__(self, services: WebServices) -> None:
-        self._services = services
+    def __init__(self, services: WebServices, language: str = "en") -> None:
+        self._services, self._language = services, language
         self._known: dict[str, str] = {}
+        self._listed: dict[str, str] = {}
 
     def __call__(self, key: str) -> str:
         if key in {"", "secdesk"}:
@@ -287,3 +290,12 @@ class Names:
         if key not in self._known:
             self._known[key] = self._services.identities.name(key)
         return self._known[key]
+
+    def listed(self, key: str) -> str:
+        """The name as a list of tickets shows it: of somebody with a discreet role only the role."""
+        if key not in self._listed:
+            person, roles = self._services.identities.who(key) if key else None, self._services.org().roles
+            held = sorted(person.roles) if person else ()
+            discreet = next((roles[role] for role in held if role in roles and roles[role].discreet), None)
+            self._listed[key] = pick(discreet.name, self._language) if discreet else self(key)
+        return self._listed[key]

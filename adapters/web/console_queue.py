@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,10 +187,14 @@ class QueuePages:
         shown = {"state": state, "mine": mine, "states": STATES}
         if self._triage:
             found = self._triage.shown(look, state, mine=mine, limit=SHOWN)
-            return {**found, **shown, "full": len(found["tickets"]) == SHOWN}
+            return {**found, **shown, **self._cases(found["tickets"]), "full": len(found["tickets"]) == SHOWN}
         assignee = look.person.key if mine else ""
         tickets = self._services.tickets.queue(state, assignee, SHOWN)
-        return {**shown, **PLAIN, "tickets": tickets, "full": len(tickets) == SHOWN}
+        return {**shown, **PLAIN, **self._cases(tickets), "tickets": tickets, "full": len(tickets) == SHOWN}
+
+    def _cases(self, tickets: Sequence[Ticket]) -> dict[str, Any]:
+        """How often mails of the queue were reported: a wave is seen in the list."""
+        return {"reports": self._services.console.reports([one.number for one in tickets if one.kind == "report"])}
 
     def _ticket(self, look: Look) -> Ticket:
         return self._services.tickets.get(look.request.path_params["number"])

@@ -74,9 +74,8 @@ class Finding:
     # what the database holds: the newest first, `after` is the number of the last one shown
 
     def _tickets(self, look: Look, text: str, after: int, most: int) -> Group:
-        del look
         triage = self._services.triage
-        return self._newest("tickets", triage.page(Filter("all"), text, after, most + 1) if triage else [], most)
+        return self._newest(look, "tickets", triage.page(Filter("all"), text, after, most + 1) if triage else [], most)
 
     def _asked(self, look: Look, text: str, after: int, most: int) -> Group:
         """Tickets of the people that the search names. The looking is in the access log, or nothing is shown."""
@@ -90,7 +89,7 @@ class Finding:
             ):
                 return Group("asked", (), shut=True)
             found += theirs
-        return self._newest("asked", sorted(found, key=lambda one: -one.seq), most)
+        return self._newest(look, "asked", sorted(found, key=lambda one: -one.seq), most)
 
     def _mail(self, look: Look, text: str, after: int, most: int) -> Group:
         rows = self._services.mail_search.find(text, after, most + 1) if self._services.mail_search else []
@@ -166,10 +165,10 @@ class Finding:
 
     # inside
 
-    def _newest(self, kind: str, found: Sequence[Ticket], most: int) -> Group:
-        names = Names(self._services)
+    def _newest(self, look: Look, kind: str, found: Sequence[Ticket], most: int) -> Group:
+        names = Names(self._services, look.person.language)
         hits = tuple(
-            Hit(f"{HOME}/tickets/{quote(one.number)}", one.subject, _there(one.number, names(one.requester)))
+            Hit(f"{HOME}/tickets/{quote(one.number)}", one.subject, _there(one.number, names.listed(one.requester)))
             for one in found[:most]
         )
         return Group(kind, hits, found[most - 1].seq if len(found) > most else 0)

@@ -110,6 +110,10 @@ class ConsoleStore(Protocol):
 
     def mail_counts(self) -> dict[str, int]: ...
 
+    def reports(self, numbers: Sequence[str]) -> dict[str, int]:
+        """How often the mail of each ticket was reported, of those that were reported more than once."""
+        ...
+
     def events(self) -> int: ...
 
 

@@ -14,6 +14,7 @@ from adapters.channels.web import web_place
 from bot.health import Check, Health
 from bot.model import Severity
 from bot.turn import TicketRequest, Work
+from tests.fakes import mail_desk
 from tests.fakes.web import Fixture, fill
 from tests.unit.test_web_security import csrf, signed_in
 
@@ -119,6 +120,29 @@ def test_a_ticket_is_found_by_its_number(fixture: Fixture, sam: Any, wanted: str
 def test_what_is_nowhere_says_how_to_search(sam: Any) -> None:
     answer = sam.get("/console/find", params={"q": "<b>999"})
     assert (200, True) == (answer.status_code, "Nothing found for “&lt;b&gt;999”" in answer.text)
+
+
+def test_lists_show_the_role_of_somebody_discreet_and_the_ticket_the_name(fixture: Fixture, sam: Any) -> None:
+    open_ticket(fixture, "A contract", who="tom.whitaker")
+    open_ticket(fixture, "A file")
+    queue = sam.get("/console/queue").text
+    assert ("HR and legal" in queue, "Tom Whitaker" in queue, "Dana Reyes" in queue) == (True, False, True)
+    found = sam.get("/console/find", params={"q": "contract"})
+    assert "Tom Whitaker" not in found.text
+    assert fixture.db.query("SELECT * FROM audit WHERE action = 'ticket.read'") == []
+    assert "Tom Whitaker" in sam.get("/console/tickets/SEC-101").text
+    rows = fixture.db.query("SELECT subject FROM audit WHERE action = 'ticket.read'")
+    assert [row["subject"] for row in rows] == ["SEC-101"]
+
+
+def test_a_wave_is_seen_in_the_queue(fixture: Fixture, sam: Any) -> None:
+    person = fixture.person("dana.reyes")
+    for subject, reporters in (("One", ["dana.reyes"]), ("Many", ["dana.reyes", "ama.mensah", "tom.whitaker"])):
+        request = TicketRequest(person.key, web_place(fixture.vault, person.id), "report", subject, subject, "S1")
+        number = fixture.work(lambda work, request=request: fixture.tickets.open(work, request).number)  # type: ignore[misc]
+        mail_desk.add_mail(fixture, reporters, number, {}, mail_desk.HOSTILE.replace(b"full", subject.encode()))
+    page = sam.get("/console/queue").text
+    assert re.findall(r"reports: \d+", page) == ["reports: 3"]
 
 
 # a ticket -------------------------------------------------------------------------------------------------------------
