@@ -180,7 +180,7 @@ class Desk:
         return Turn(
             key=message.key, person=replace(person, language=lang), place=message.place, text=text, lang=lang, at=at,
             values=speaking(values, lang), action=action, files=clean.files, removed=removed,
-            dialogue=self._dialogue(person.key, where, at),
+            dialogue=self._dialogue(person.key, where, at), told=message.told,
         )  # fmt: skip
 
     def _command(self, person: Person, text: str) -> Action | None:
@@ -274,7 +274,7 @@ class Desk:
     def _commit(self, turn: Turn, effect: Effect) -> Reply:
         parts = self._parts
         with parts.db.tx() as tx:
-            if not parts.store.first_time(tx, turn.key, turn.at):
+            if not parts.store.first_time(tx, turn.key, turn.at, turn.told):
                 # without a reply: it went when its person was forgotten
                 return self._earlier(turn.key) or Reply(self._stale(turn), turn.place, repeated=True)
             work = Work(tx, turn.at, parts.store, parts.auditor, parts.listeners)

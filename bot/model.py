@@ -77,6 +77,7 @@ class Message:
     files: tuple[File, ...] = ()
     at: float = 0.0  # UTC epoch seconds
     aside: Place | None = None
+    told: float = 0.0  # when the platform says that it happened, 0: it does not say
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,13 @@ from bot.turn import Work
 log = logging.getLogger(__name__)
 FILE = "privacy/retention.yaml"
 DAY = 86_400.0
-AT_ONCE = 500  # rows a transaction: others write between two of them
+AT_ONCE = 100  # rows a transaction: others write between two of them (measured: tests/bench/retention.py)
 A_LOOK = 20_000  # rows that one search finds; the next one begins when they are gone
 ROUNDS = 50  # searches of one kind in a night: what is left goes the night after
 RAN = "privacy.retention"  # the setting that says when it last ran, and what went
+QUIET = (
+    7 * DAY
+)  # nothing from outside for so long, by our clock: the clock may be ahead, so nothing is deleted for its age
 MISSED = 3 * DAY  # without a night for so long we were off, or the clock is wrong: then one night only looks
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
@@ -111,6 +114,10 @@ class RetentionStore(Protocol):
         """0 if never."""
         ...
 
+    def told_at(self) -> float:
+        """The newest time that a platform has given us with an event, 0 if none ever has."""
+        ...
+
 
 class HoldStore(Protocol):
     """SQL of legal holds."""
@@ -170,14 +177,19 @@ class Retention:
         ]  # fmt: skip
 
     def steady(self, now: float) -> bool:
-        """Whether the clock goes on from the last night: only then is anything deleted for its age."""
-        return now - self._store.noted_at(RAN) <= MISSED
+        """Whether the clock goes on from the last night and with what platforms say: else nothing is deleted for its age.
+
+        Where there is only the local web chat nobody tells us the time, and the first of these has to do.
+        """
+        told = self._store.told_at()
+        return now - self._store.noted_at(RAN) <= MISSED and (not told or now - told <= QUIET)
 
     def nightly(self, work: Run, now: float) -> dict[str, int]:
-        """`run`, but for the first night after a long time without: a clock that is years ahead would delete everything."""
+        """`run`, unless the clock may be wrong: one that is years ahead would delete everything."""
         if not self.steady(now):
             log.warning(
-                "nothing is deleted tonight: the last night is long ago. If the clock is right, tomorrow's does it"
+                "nothing is deleted tonight: the last night, or the last message of a platform, is long ago. If the clock is "
+                "right, a later night does it"
             )
             self._note(work, {}, waited=True)
             return {}

@@ -37,6 +37,7 @@ class Turn:
     files: tuple[File, ...] = ()
     removed: tuple[str, ...] = ()
     dialogue: Dialogue | None = None
+    told: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Dialogue:
 class CoreStore(Protocol):
     """SQL of events, outbox, deliveries, conversation and dialogues (one implementation, both databases)."""
 
-    def first_time(self, tx: Tx, key: str, at: float) -> bool: ...
+    def first_time(self, tx: Tx, key: str, at: float, told: float = 0.0) -> bool:
+        """Note an event; False if it was noted before. `told`: when the platform says that it happened."""
+        ...
 
     def earlier_reply(self, key: str) -> Row | None: ...
 

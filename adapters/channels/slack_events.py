@@ -6,6 +6,7 @@ interaction payloads, slash commands).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -26,6 +27,14 @@ Kind = Literal[
     "said", "edited", "deleted", "pressed", "submitted", "shortcut", "command", "home", "opened", "removed", "other"
 ]
 Json = Mapping[str, Any]
+
+
+_TS: Final = re.compile(r"[0-9]{1,10}\.[0-9]{1,6}\Z")
+
+
+def stamp(ts: str) -> float:
+    """Slack's time of a message as epoch seconds, 0 for what is none."""
+    return float(ts) if _TS.match(ts) else 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from adapters.channels.slack import SlackChannel, aside
 from adapters.channels.slack_api import SlackApi
-from adapters.channels.slack_events import Event, direct
+from adapters.channels.slack_events import Event, direct, stamp
 from adapters.channels.slack_files import SlackFiles
 from adapters.channels.slack_forms import Forms
 from adapters.channels.slack_people import SlackPeople
@@ -73,7 +73,8 @@ class Replies:
     ) -> Reply:
         """The desk's reply, sent behind our acknowledgement; with a status if it takes a moment."""
         message = Message(
-            seen.event.key, seen.person, seen.place, text, action, files, seen.at, aside=self._private(seen)
+            seen.event.key, seen.person, seen.place, text, action, files, seen.at, aside=self._private(seen),
+            told=stamp(seen.event.ts),
         )  # fmt: skip
         looks: list[bool] = []
         timer = asyncio.get_running_loop().call_later(STATUS_AFTER, self._look, seen, looks)

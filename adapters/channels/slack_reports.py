@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from email import message_from_bytes
@@ -13,7 +12,7 @@ from typing import Final
 
 from adapters.channels.slack import SlackChannel
 from adapters.channels.slack_api import SlackApi
-from adapters.channels.slack_events import Event, Quoted
+from adapters.channels.slack_events import Event, Quoted, stamp
 from adapters.channels.slack_files import SlackFiles
 from adapters.channels.slack_people import SlackPeople
 from bot.answering.redaction import redact
@@ -27,7 +26,6 @@ ASKING: Final = 1.2  # seconds for what is nice to know: Slack waits three for t
 SHOWN_TEXT: Final = 600
 ATTACHED_BYTES: Final = 10 * 1024 * 1024  # of a message's files, examined with it; the rest goes by name
 _MAIL_ENDINGS: Final = (".eml", ".msg")
-_TS: Final = re.compile(r"[0-9]{1,10}\.[0-9]{1,6}\Z")
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _as_mail(quoted: Quoted, author: str, link: str, files: Sequence[File]) -> F
     """The message as a mail that can be examined, its files attached as far as they fit."""
     from bot.reporting.chat_message import ChatMessage, as_mail  # noqa: PLC0415 (with the pillar, when it is used)
 
-    at = float(quoted.ts) if _TS.match(quoted.ts) else 0.0
+    at = stamp(quoted.ts)
     names = tuple(remote.name for remote in quoted.files)
     made = as_mail(ChatMessage("Slack", author, quoted.text, link, at, files=names))
     mail, room = message_from_bytes(made.data, policy=SMTP), ATTACHED_BYTES

@@ -123,7 +123,7 @@ class Dialogs:
         except ChannelError as error:
             log.warning("no personal chat for a dialog: %s", error)
             place = Place(NAME, "")
-        message = Message(activity.key, person, place, text, action, files, self.clock.now())
+        message = Message(activity.key, person, place, text, action, files, self.clock.now(), told=activity.at)
         reply = await self.doors.handle(message)
         if place.conversation:
             self.behind(self.send(reply, message))

@@ -128,7 +128,7 @@ class Turns:
         """To the desk with it, and its reply to the person."""
         message = Message(
             activity.key, person, activity.place, activity.text, files=files, at=self._parts.clock.now(),
-            aside=await self._aside(activity),
+            aside=await self._aside(activity), told=activity.at,
         )  # fmt: skip
         reply = await self._handled(activity, message)
         self._behind(self._send(reply, message))
@@ -238,7 +238,9 @@ class Turns:
         if activity.action.id == GET:
             answer = await self._offered(activity, person)
             return answer if invoked else None
-        message = Message(activity.key, person, activity.place, "", activity.action, at=self._parts.clock.now())
+        message = Message(
+            activity.key, person, activity.place, "", activity.action, at=self._parts.clock.now(), told=activity.at
+        )
         shown = await tolerant(self._parts.state.card, activity, otherwise=None)
         if not await self._asked_first(activity, person):
             reply = await self._parts.doors.handle(message)

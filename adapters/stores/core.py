@@ -17,9 +17,10 @@ class SqlCoreStore:
 
     # events
 
-    def first_time(self, tx: Tx, key: str, at: float) -> bool:
-        sql = "INSERT INTO event (key, at, delivery) VALUES (:key, :at, '') ON CONFLICT (key) DO NOTHING RETURNING key"
-        return bool(tx.query(sql, key=key, at=at))
+    def first_time(self, tx: Tx, key: str, at: float, told: float = 0.0) -> bool:
+        sql = """INSERT INTO event (key, at, delivery, told_at) VALUES (:key, :at, '', :told)
+                 ON CONFLICT (key) DO NOTHING RETURNING key"""
+        return bool(tx.query(sql, key=key, at=at, told=min(told, at)))
 
     def bind_reply(self, tx: Tx, key: str, delivery: str) -> None:
         tx.execute("UPDATE event SET delivery = :delivery WHERE key = :key", key=key, delivery=delivery)

@@ -223,6 +223,9 @@ class SqlRetentionStore:
         rows = self._db.query("SELECT updated_at FROM setting WHERE name = :name", name=name)
         return float(rows[0]["updated_at"]) if rows else 0.0
 
+    def told_at(self) -> float:
+        return float(self._db.query("SELECT COALESCE(MAX(told_at), 0) AS at FROM event")[0]["at"])
+
 
 class SqlHoldStore:
     """Implements `bot.retention.HoldStore`."""

@@ -80,7 +80,7 @@ def _measured(name: str, folder: Path, url: str, servers: Callable[[], float]) -
     try:
         people = app.identities.meet_all(list(app.directory.people()), NOW)
         fill(database, people, TICKETS)
-        _fill_mail(database, people)
+        fill_mail(database, people)
         app.work(lambda work: SqlFigureStore(database).put(work.tx, figures(NOW, 36), NOW))
         if url:
             with psycopg.connect(url, autocommit=True) as connection:
@@ -180,7 +180,7 @@ def _sha(number: int) -> str:
     return f"{number:064x}"
 
 
-def _fill_mail(database: Db, people: list[Person]) -> None:
+def fill_mail(database: Db, people: list[Person]) -> None:
     """Every other ticket is about a mail: a case of its own, one report each, a verdict that was told; and many questions."""
     dice, keys, size = random.Random(9), [person.key for person in people], 1_000
     card = dump(Card("", (Text("This one is false."),)))
