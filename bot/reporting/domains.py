@@ -19,6 +19,7 @@ _BLANKS = re.compile(r"[\t\r\n\x00-\x1f\u200b-\u200f\u2060\ufeff\u00ad]")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?\Z")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?\Z")
 _WEB = {"http", "https", "ftp"}
+_MOST_LABELS = 10  # of a name count for its ending; the list's longest rule has fewer
 _RESERVED = {"example", "test", "invalid", "localhost", "local", "internal"}  # RFC 2606, RFC 6762
 
 
@@ -39,7 +40,7 @@ def _rules() -> dict[str, bool]:
 @lru_cache(maxsize=4096)
 def _suffix_length(host: str, private: bool) -> int:
     """How many labels at the end are public."""
-    labels = host.split(".")
+    labels = host.rsplit(".", _MOST_LABELS)[-_MOST_LABELS:]
     rules = _rules()
     for start in range(len(labels)):
         here, above = ".".join(labels[start:]), ".".join(labels[start + 1 :])
@@ -72,8 +73,8 @@ def label(domain: str) -> str:
 
 def below(host: str, domains: tuple[str, ...]) -> bool:
     """Whether a host is one of the domains or under one."""
-    parts = host.lower().strip(".").split(".")
-    return any(".".join(parts[start:]) in domains for start in range(len(parts)))
+    host = f".{host.lower().strip('.')}"
+    return any(host.endswith(f".{domain}") for domain in domains)
 
 
 def platform(host: str) -> str:

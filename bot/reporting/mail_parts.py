@@ -142,7 +142,7 @@ def _walk(message: Message, raw: Raw) -> None:
         for defect in part.defects[:5]:
             raw.note(re.sub(r"(?<!^)(?=[A-Z])", " ", type(defect).__name__).lower().removesuffix(" defect"))
         kind = _kind(part)
-        payload = part.get_payload()
+        payload = _payload(part, raw)
         if kind in ("message/rfc822", "message/global"):
             _forwarded(part, payload, raw)
         elif kind.startswith("multipart/") and isinstance(payload, str):
@@ -165,6 +165,15 @@ def _without_boundary(payload: str, raw: Raw) -> Message:
     if again.is_multipart() or not hit:
         return again
     return message_from_bytes(b"Content-Type: text/plain\n\n" + body, policy=policy.compat32)
+
+
+def _payload(part: Message, raw: Raw) -> object:
+    try:
+        return part.get_payload()
+    except ValueError:  # a zero in the name of the character set; Python knows how to go on with every other nonsense
+        raw.note("the name of a character set is unreadable")
+        del part["content-type"]
+        return part.get_payload()
 
 
 def _kind(part: Message) -> str:

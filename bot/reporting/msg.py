@@ -32,6 +32,7 @@ def read_msg(data: bytes) -> Raw:
     raw = Raw()
     try:
         ole = OleFileIO(BytesIO(data))
+        _shorten(ole, 8 * len(data))
     except Exception as error:
         raw.note(f"the Outlook file is cut or broken ({type(error).__name__})")
         return raw
@@ -44,6 +45,13 @@ def read_msg(data: bytes) -> Raw:
     if not raw.headers and not raw.plains and not raw.htmls:
         raw.note("the Outlook file holds no mail")
     return raw
+
+
+def _shorten(ole: OleFileIO, most: int) -> None:
+    """No stream claims more than this: a chain of sectors that runs in circles is as long as whoever wrote it likes."""
+    for entry in ole.direntries:
+        if entry is not None:
+            entry.size = min(entry.size, most)
 
 
 class _Store:

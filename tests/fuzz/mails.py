@@ -167,6 +167,7 @@ URLS = [
     b"hxxp://1.2.3.4/x",
     b"http://0x7f.1/",
     b"//[::1]/",
+    b"//" + b"a." * 25_000,
     b"javascript:alert(1)",
     b"https://a.example\\@b.example/",
     "https://аррӏе.example/".encode(),
