@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import select
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, Literal, cast
 
 import psycopg
@@ -145,7 +145,7 @@ def _check(connection: _Connection) -> None:
 
     A server that ends a connection says so: then the socket has something to read. So a round trip each time is not needed.
     """
-    now, waiting = time.monotonic(), select.poll()
+    now, waiting = monotonic(), select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0) or now - connection.checked > _TRUSTED:
         ConnectionPool.check_connection(connection)
