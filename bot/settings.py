@@ -469,7 +469,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ConfigError(f"{path}: cannot read that file ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # what TOML forbids, what is no UTF-8, a number of 5,000 digits, a list in a list …
+    except (ValueError, RecursionError) as error:  # also no UTF-8, a number of 5,000 digits, lists in lists
         raise ConfigError(f"{path}: this is not valid TOML ({error}); correct it there") from error
     values: dict[str, Any] = {}
     for section, content in raw.items():
