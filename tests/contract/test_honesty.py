@@ -94,7 +94,7 @@ def test_s3_calls_somebody_as_soon_as_it_has_happened(house: House) -> None:
 
 
 def test_choosing_an_entry_says_what_the_question_before_was_about(house: House) -> None:
-    suggested = house.say(DANA, "something with the quarantine").card
+    suggested = house.say(DANA, "something about sharing a file").card
     assert suggested.tone == "question"
     chosen = next(iter(pressables(suggested)))
     house.press_label(DANA, suggested, chosen.label)
