@@ -226,6 +226,36 @@ def test_cases_are_put_together_and_apart_with_a_reason(fixture: Fixture) -> Non
     assert [(row["sha256"], row["ticket"]) for row in rows] == [(first, "SEC-101"), (second, "SEC-103")]
 
 
+def test_a_program_puts_cases_together_and_apart_warns_and_asks_for_a_purge(fixture: Fixture) -> None:
+    first, second = reported(fixture, "S2", HOSTILE), reported(fixture, "S2", HOSTILE.replace(b"full", b"shut"))
+    assert fixture.services.api is not None
+    tokens, sam = fixture.services.api.tokens, fixture.person("sam.ortiz")
+    secret = fixture.work(lambda work: tokens.create(work, "a test", sam, ["see", "work"], 30, "cli"))[1]
+    program = fixture.client(authorization=f"Bearer {secret}")
+
+    def does(number: str, what: str, **body: str) -> tuple[int, str]:
+        response = program.post(f"/api/v1/reports/{number}/{what}", json=body)
+        return response.status_code, response.json().get("id", "")
+
+    assert does("SEC-102", "split", mail=second, why="It was not.")[0] == 403  # the only mail of its case
+    assert does("SEC-102", "split", mail=first, why="It was not.")[0] == 404  # another case's
+    assert does("SEC-102", "merge", into="SEC-101", why="") == (422, "")
+    assert does("SEC-102", "merge", into="SEC-999", why="x")[0] == 404
+    assert does("SEC-102", "merge", into="SEC-101", why="Same sender.") == (200, "SEC-101")
+    assert program.get("/api/v1/reports/SEC-101").json()["mail_ids"] == sorted([first, second])
+    assert does("SEC-101", "split", mail=second, why="It was not.") == (200, "SEC-103")
+    rows = fixture.db.query("SELECT sha256, ticket FROM mail ORDER BY ticket")
+    assert [(row["sha256"], row["ticket"]) for row in rows] == [(first, "SEC-101"), (second, "SEC-103")]
+    assert does("SEC-101", "warn") == (200, "SEC-101")
+    assert does("SEC-101", "warn", role="nobody")[0] == 404
+    assert does("SEC-101", "actions", kind="purge") == (200, "SEC-101")
+    assert does("SEC-101", "actions", kind="burn")[0] == 422
+    assert [(row["kind"], row["state"]) for row in fixture.db.query("SELECT kind, state FROM mail_action")] == [
+        ("purge", "asked")
+    ]
+    assert {"report.merge", "report.split", "report.purge_asked"} <= set(audited(fixture))
+
+
 def test_a_verdict_that_nobody_gives_is_refused(fixture: Fixture, sha: str) -> None:
     answer = post(signed_in(fixture), sha, "verdict", kind="could_not_check", do="send")
     assert answer.status_code == 303

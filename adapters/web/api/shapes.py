@@ -326,9 +326,36 @@ class ReportWhole(Report):
     mail_subject: str
     links: list[str]
     attachments: list[str]
+    mail_ids: list[str]
     reporters: int
     reached: int
     warned: int
+
+
+class Merged(Shape):
+    """The ticket of the case that this one belongs to, and why."""
+
+    into: Line
+    why: Annotated[str, StringConstraints(max_length=300, min_length=1, strip_whitespace=True), Storable]
+
+
+class Split(Shape):
+    """One of the case's `mail_ids`, and why it is another case."""
+
+    mail: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    why: Annotated[str, StringConstraints(max_length=300, min_length=1, strip_whitespace=True), Storable]
+
+
+class Warned(Shape):
+    """Those of this role at whose work the mail is aimed; without one everybody who was sent it."""
+
+    role: Word = ""
+
+
+class Asked(Shape):
+    """A purge of the case's mails from mailboxes, or a block of their senders. A second person approves it in the console."""
+
+    kind: Literal["purge", "block"]
 
 
 class Judged(Shape):
