@@ -46,5 +46,6 @@ def _served(home: Path) -> float:
 def _command(home: Path, command: list[str]) -> float:
     started = time.perf_counter()
     env = environment(SECDESK_DATA=str(home / "data"))
-    subprocess.run([*SECDESK, *command], cwd=home, env=env, capture_output=True, check=True)
+    done = subprocess.run([*SECDESK, *command], cwd=home, env=env, capture_output=True, check=False)
+    assert done.returncode == 0 or command == ["doctor"], done.stderr.decode()[-500:]  # it says that no phone rings here
     return time.perf_counter() - started
