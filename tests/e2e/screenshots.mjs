@@ -7,7 +7,8 @@ import { signIn } from "./link.mjs";
 import { STILL, administrator } from "./still.mjs";
 
 const LASTING = { procedures: "/console/procedures", partner: "/console/partners/brightwell", metrics: "/console/metrics", access: "/console/access",
-  campaigns: "/console/nudges/campaigns", measurement: "/console/measurement" };
+  campaigns: "/console/nudges/campaigns", measurement: "/console/measurement",
+  privacy: "/console/privacy" };
 
 const MAIL = "From: IT Service <it@northw1nd-help.example>\nTo: ama.mensah@northwind.example\nSubject: Your mailbox is full\n" +
   "Content-Type: text/html\n\n<p>Act within the hour: <a href=\"https://northw1nd-help.example/login\">northwind.example</a></p>\n";
@@ -17,7 +18,7 @@ async function write(page, verb, words) {
   const form = page.locator(`details.compose.${verb}`);
   if ((await form.getAttribute("open")) === null) await form.locator("summary").click();
   await form.locator("textarea").fill(words);
-  await form.locator("button").click();
+  await form.locator(verb === "reply" ? "button.primary" : "button").click();
   await page.getByRole("status").waitFor();
 }
 
