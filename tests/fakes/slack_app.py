@@ -109,7 +109,7 @@ class Driver:
 
     def _drain(self, kinds: tuple[str, ...]) -> None:
         clock: Any = self.app.clock
-        for _ in range(4):
+        for _ in range(8):  # of four messages to one room each may have to wait for another first
             rows = self.app.core.due(self.app.clock.now() + 10, 1_000)
             for row in rows:
                 if kinds and row["kind"] not in kinds:
