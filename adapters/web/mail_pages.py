@@ -24,7 +24,6 @@ from bot.model import Kind
 from bot.organisation import pick
 from bot.reporting.mail_desk import ACTIONS, KINDS, Dossier, MailDesk
 from bot.reporting.sharing import Shared, as_csv, as_json, as_misp, as_stix
-from bot.turn import Work
 from bot.undo import Sent
 
 SHOWN = 200
@@ -159,12 +158,8 @@ class MailPages:
         """This mail is another case."""
         dossier, why = self._dossier(look), self._services.redact(fields.get("why", ""))
         number = [dossier.number]
-
-        def run(change: Callable[[Work], str]) -> str:
-            self._frame.once(look, fields, lambda work: number.append(change(work)))
-            return number[-1]
-
-        self._desk.split(run, look_sha(look), look.person, why)
+        split = self._desk.split(look_sha(look), look.person, why)
+        self._frame.once(look, fields, lambda work: number.append(split(work)))
         return Done(self._address(look), "console.done.case_split", {"number": number[-1]})
 
     def ask(self, look: Look, fields: Mapping[str, str]) -> Done:

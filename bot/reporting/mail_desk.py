@@ -247,10 +247,13 @@ class MailDesk:
         """Put a case together with another one. Raises `NotFound`, `Refused`."""
         self._regrouping.merge(work, number, into, person, why)
 
-    def split(self, run: Callable[[Callable[[Work], str]], str], sha256: str, person: Person, why: str) -> str:
-        """Make a mail a case of its own; the number of its ticket. Raises `NotFound`, `Refused`."""
+    def split(self, sha256: str, person: Person, why: str) -> Callable[[Work], str]:
+        """What makes a mail a case of its own, in a transaction: it returns the ticket's number. Raises `NotFound`, `Refused`.
+
+        Before the transaction, since reading what mails are recognised by takes long.
+        """
         outlines = self._regrouping.outlines(sha256)
-        return run(lambda work: self._regrouping.split(work, sha256, person, why, outlines))
+        return lambda work: self._regrouping.split(work, sha256, person, why, outlines)
 
     # actions
 

@@ -56,16 +56,10 @@ def endpoints(desk: MailDesk) -> list[Endpoint]:
     def split(call: Call) -> tuple[Change, Callable[[], object]]:
         if call.body.mail not in [mail["sha256"] for mail in _dossier(call).mails]:
             raise NotFound(call.body.mail)
-        found: list[Callable[[Work], str]] = []
-
-        def keep(run: Callable[[Work], str]) -> str:
-            found.append(run)
-            return ""
-
-        desk.split(keep, call.body.mail, call.person, call.services.redact(call.body.why))
+        apart = desk.split(call.body.mail, call.person, call.services.redact(call.body.why))
 
         def change(_call: Call, work: Work) -> tuple[str, str]:
-            number = found[0](work)
+            number = apart(work)
             return number, f"/reports/{number}"
 
         return change, _nothing

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bot.model import Severity
+from bot.reporting.regrouping import MOST_WHY
 
 MOST = 100  # items of a page
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -25,6 +26,7 @@ Storable = AfterValidator(_storable)
 Text = Annotated[str, StringConstraints(max_length=4000, strip_whitespace=True, min_length=1), Storable]
 Optional = Annotated[str, StringConstraints(max_length=4000, strip_whitespace=True), Storable]
 Line = Annotated[str, StringConstraints(max_length=120, strip_whitespace=True, min_length=1), Storable]
+Reason = Annotated[str, StringConstraints(max_length=MOST_WHY, strip_whitespace=True, min_length=1), Storable]
 Word = Annotated[str, StringConstraints(max_length=120), Storable]
 
 
@@ -336,14 +338,14 @@ class Merged(Shape):
     """The ticket of the case that this one belongs to, and why."""
 
     into: Line
-    why: Annotated[str, StringConstraints(max_length=300, min_length=1, strip_whitespace=True), Storable]
+    why: Reason
 
 
 class Split(Shape):
     """One of the case's `mail_ids`, and why it is another case."""
 
     mail: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-    why: Annotated[str, StringConstraints(max_length=300, min_length=1, strip_whitespace=True), Storable]
+    why: Reason
 
 
 class Warned(Shape):
