@@ -13,7 +13,7 @@ from bot.reporting.alerts import LIVES
 from tests.fakes import desk as fakes
 from tests.fakes.desk import CLARA, DANA, INES, JONAS, NOW, SAM, House, Says, labels
 
-contents, home = fakes.contents, fakes.home
+contents, home, house = fakes.contents, fakes.home, fakes.judging
 LUCIA, AMA = "lucia.romero", "ama.mensah"
 LURE = (
     "Your parcel could not be delivered because the address is incomplete. Pay the fee of {fee} euros within the hour and tell "
@@ -47,13 +47,6 @@ def says() -> Says:
     made = Says()
     made.verdict = Verdict(Kind.LIKELY_PHISHING, 0.97, CLUES, (), 6.0)
     return made
-
-
-@pytest.fixture
-def house(db: Any, home: Any, contents: Any, says: Says) -> Any:
-    made = House(home, db, contents, examiner=says)
-    yield made
-    made.close()
 
 
 def judge(house: House, kind: Kind, note: str = "", number: str = "SEC-101", **more: Any) -> None:

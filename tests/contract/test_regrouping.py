@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from bot.errors import NotFound, Refused
@@ -12,24 +10,12 @@ from tests.contract.test_cases import judge, lure
 from tests.fakes import desk as fakes
 from tests.fakes.desk import CLARA, DANA, INES, JONAS, House, Says
 
-contents, home = fakes.contents, fakes.home
+contents, home, says, house = fakes.contents, fakes.home, fakes.says, fakes.judging
 INVOICE = (
     b"From: Billing <pay@invoice-desk.example>\r\nTo: clara.moreau@northwind.example\r\nSubject: Invoice 77\r\n"
     b"Message-ID: <77@invoice-desk.example>\r\n\r\nThe attached invoice was due in March and has not been paid. Our solicitors "
     b"will write to your directors on Friday unless the sum of 4,200 euros reaches the account that is named below by then.\r\n"
 )
-
-
-@pytest.fixture
-def says() -> Says:
-    return Says()
-
-
-@pytest.fixture
-def house(db: Any, home: Any, contents: Any, says: Says) -> Any:
-    made = House(home, db, contents, examiner=says)
-    yield made
-    made.close()
 
 
 def merge(house: House, number: str, into: str, why: str = "Same sender, other words.") -> None:

@@ -14,19 +14,7 @@ from bot.turn import VerdictGiven
 from tests.fakes import desk as fakes
 from tests.fakes.desk import CLARA, DANA, JONAS, MAIL, SAM, SIGN, House, Says, labels
 
-contents, home = fakes.contents, fakes.home
-
-
-@pytest.fixture
-def says() -> Says:
-    return Says()
-
-
-@pytest.fixture
-def house(db: Any, home: Any, contents: Any, says: Says) -> Any:
-    made = House(home, db, contents, examiner=says)
-    yield made
-    made.close()
+contents, home, says, house = fakes.contents, fakes.home, fakes.says, fakes.judging
 
 
 def mail(house: House) -> dict[str, Any]:

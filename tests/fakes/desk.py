@@ -373,6 +373,19 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return data_folder(tmp_path / "data", cache_folder(request.config))
 
 
+@pytest.fixture
+def says() -> Says:
+    return Says()
+
+
+@pytest.fixture
+def judging(db: Db, home: Path, contents: Contents, says: Says) -> Iterator[House]:
+    """Secdesk on each database, whose examiner says what `says` is told to."""
+    made = House(home, db, contents, examiner=says)
+    yield made
+    made.close()
+
+
 def data_folder(folder: Path, fitted: Path) -> Path:
     """A data folder with a fixed key and a filled cache."""
     folder.mkdir(mode=0o700)
